@@ -163,20 +163,21 @@ export class ItemTable {
   }
 
   /**
-   * @param {{mark: string, upTo?: string, filter?: import('./filter.js').Filter, at?: string}} change
+   * @param {{mark: string, upTo?: string | null, filter?: import('./filter.js').Filter | null, at?: string}} change
    * @param {string | undefined} cursor
    * @param {Set<string> | undefined} only
    * @returns {boolean} false when it cannot be told which items it covers
    */
-  #markAll({ mark, upTo, filter = {}, at }, cursor, only) {
+  #markAll({ mark, upTo, filter, at }, cursor, only) {
     const command = BULK_BY_MARK[mark];
-    const ceiling = upTo === undefined || upTo === cursor ? Infinity : this.#rankAt.get(upTo);
+    // Without `upTo`, or with the delta's own cursor, it covers all that was there when it was made.
+    const ceiling = (upTo ?? cursor) === cursor ? Infinity : this.#rankAt.get(upTo ?? '');
     if (command === undefined || ceiling === undefined) return false;
     const details = { at };
     for (const row of [...this.#rows.values()]) {
       const { item, rank } = row;
       if (only && !only.has(item.id)) continue;
-      if (rank > ceiling || !isCovered(item, command) || !matches(item, filter)) continue;
+      if (rank > ceiling || !isCovered(item, command) || !matches(item, filter ?? {})) continue;
       const after = afterMark(item, BULK_MARKS[command], details);
       if (after === null) this.#remove(item.id);
       else if (after !== item) this.#put(after, rank);

@@ -85,7 +85,7 @@ export class View {
 
   /** Items may have entered that this client does not hold: loads as much as is shown again. */
   reload() {
-    if (!this.#loaded) return;
+    if (!this.#loaded && !this.#stale) return;
     this.#stale = true;
     if (this.#loading) return;
     this.#load(() => this.#refetch()).catch(() => {});
