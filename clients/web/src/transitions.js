@@ -41,7 +41,7 @@ function changeBy(item, mark, { at, snoozeUntil, action }) {
     case 'mark_read':
       return read(item, at);
     case 'mark_unread':
-      return { ...seen(item, at), isRead: false, readAt: undefined, isArchived: false, archivedAt: undefined };
+      return { isRead: false, readAt: undefined, isArchived: false, archivedAt: undefined };
     case 'archive':
       return { ...read(item, at), isArchived: true, archivedAt: item.archivedAt ?? at };
     case 'unarchive':
