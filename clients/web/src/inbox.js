@@ -150,7 +150,7 @@ export class Inbox extends EventTarget {
         this.#advance(frame.cursor);
         return this.#changed();
       case 'behind':
-        this.#live = false;
+        this.offline();
         return this.#emit('behind', {});
       case 'caught_up':
         this.#advance(frame.cursor);
@@ -165,6 +165,7 @@ export class Inbox extends EventTarget {
   /** The session is gone: what arrives next is a catching up. */
   offline() {
     this.#live = false;
+    this.#table.forgetCursors();
   }
 
   /** @param {any} frame */

@@ -114,6 +114,11 @@ export class ItemTable {
     return this.#rankAt.get(cursor);
   }
 
+  /** After a gap arrivals come out of their order: ranks say nothing about cursors from before. */
+  forgetCursors() {
+    this.#rankAt.clear();
+  }
+
   /** Remembers how far the inbox was at a cursor. @param {string | undefined} cursor */
   noteCursor(cursor) {
     if (cursor === undefined) return;
@@ -135,8 +140,7 @@ export class ItemTable {
     if (only && change.op !== 'marked_all' && !only.has(change.id ?? change.item.id)) return none;
     switch (change.op) {
       case 'added':
-        this.#put(change.item, ++this.#highest);
-        return { ...none, arrived: [change.item] };
+        return { ...none, arrived: this.#add(change.item) };
       case 'changed':
         return { ...none, elsewhere: !this.#change(change) };
       case 'removed':
@@ -149,15 +153,22 @@ export class ItemTable {
     }
   }
 
+  /**
+   * Catching up tells items again that are held already: those replace what is held and are no arrival.
+   * @param {Item} item
+   * @returns {Item[]} the item when it arrived now
+   */
+  #add(item) {
+    const held = this.#rows.get(item.id);
+    const isHeld = held !== undefined && held.deliveredMs === deliveredMs(item);
+    this.#put(item, isHeld ? held.rank : ++this.#highest);
+    return isHeld ? [] : [item];
+  }
+
   /** @param {{id: string, item: Partial<Item>}} change @returns {boolean} whether the item is held */
   #change({ id, item }) {
     const row = this.#rows.get(id);
-    if (!row) {
-      // Catching up tells each item whole, so even one never seen here can be put in its place.
-      if (item.createdAt === undefined || item.body === undefined) return false;
-      this.#put(/** @type {Item} */ ({ ...item, id }), ++this.#highest);
-      return true;
-    }
+    if (!row) return false;
     this.#put(merged(row.item, item), row.rank);
     return true;
   }

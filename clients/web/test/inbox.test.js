@@ -76,6 +76,17 @@ test('a woken item is delivered again and comes back on top', () => {
   assert.deepEqual(ids(inbox.items), ['item-1', 'item-9']);
 });
 
+test('an item told again while catching up replaces the one held, without a second arrival', () => {
+  const { inbox } = newInbox();
+  const arrived = [];
+  inbox.addEventListener('notification', ({ detail }) => arrived.push(detail.item.id));
+  inbox.receive(snapshot([itemOf(2), itemOf(1)]));
+  inbox.receive({ type: 'behind', inbox: 'me', cursor: 'c1' });
+  inbox.receive(delta([{ op: 'added', item: itemOf(1, { isSeen: true }) }, { op: 'added', item: itemOf(3) }]));
+  assert.deepEqual(inbox.items.map(({ id, isSeen }) => [id, isSeen]), [['item-3', false], ['item-2', false], ['item-1', true]]);
+  assert.deepEqual(arrived, ['item-3']);
+});
+
 test('a field that becomes null is gone', () => {
   const { inbox } = newInbox();
   inbox.receive(snapshot([itemOf(1, { isRead: true, isSeen: true, readAt: '2026-03-01T10:00:00.000Z' })]));
