@@ -1,0 +1,50 @@
+//! The append-only log: segment files of groups of records, hashed into a chain.
+//!
+//! [`Log`] is the one committer: [`Log::append`] is one write and one `fdatasync`, after which its events are durable.
+//! [`LogReader`] reads durable events from any thread. [`audit::verify`] re-reads everything beside a running server.
+//! [`group`] is the encoding alone, without files. Storage is a trait: [`FileStorage`] on disk, [`MemoryStorage`] for tests.
+//!
+//! This is **format 0**: it precedes the frozen format 1, and later versions refuse it. All numbers are little endian.
+//!
+//! ```text
+//! segment  header of 4096 bytes | group | group | … | zeros up to the segment's length
+//! group    header (48) | end of each record (4 each) | records | chain after the last event (32) | CRC32C (4)
+//! record   envelope (78) | flags (2) | facts bytes (4) | content bytes (4) | CRC32C of both (4) | CRC32C (4) | facts | content
+//! ```
+
+pub mod audit;
+mod chain;
+mod damage;
+mod directory;
+mod envelope;
+mod error;
+mod fields;
+mod file_storage;
+pub mod group;
+mod index;
+mod memory_storage;
+mod reader;
+mod record;
+mod recovery;
+mod segment;
+mod storage;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod writer;
+
+pub use chain::{Chain, LogId};
+pub use damage::{Damage, What};
+pub use envelope::Envelope;
+pub use error::LogError;
+pub use file_storage::FileStorage;
+pub use memory_storage::{Fault, MemoryStorage, Operations, Unsynced};
+pub use reader::{ChainCheck, LogReader, Scan};
+pub use record::{CONTENT_BYTES_MAX, FACTS_BYTES_MAX, Record};
+pub use recovery::{Quarantined, Recovery};
+pub use segment::{FORMAT, SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES};
+pub use storage::{Storage, StorageError};
+pub use writer::{Appended, Log, LogOptions};
+
+pub use group::{GROUP_BYTES_MAX, group_bytes};

@@ -1,0 +1,200 @@
+//! Opening a log: reading all of it, and putting away what a crash left half-written.
+
+use super::chain::Chain;
+use super::damage::{Damage, What};
+use super::directory::{Continuation, open_segment, segment_names};
+use super::error::LogError;
+use super::group::Group;
+use super::index::Index;
+use super::segment::Identity;
+use super::storage::{Storage, StorageError};
+use super::tail::{Tail, examine};
+use super::walk::{Step, Walk};
+use crate::ids::{Position, Time};
+use std::fmt;
+
+/// What opening a log found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// The log was created just now.
+    pub fresh: bool,
+    /// Position of the last event; 0 when there is none.
+    pub last: Position,
+    /// The chain after it.
+    pub chain: Chain,
+    /// Its recorded time; 0 when there is no event.
+    pub last_time: Time,
+    /// Bytes after the last event that no sync had covered, or that damage made so.
+    pub quarantined: Option<Quarantined>,
+    /// Why the log ends where it does, for a read-only log that goes on behind damage. The event at the damage's
+    /// position, and all after it, are not served.
+    pub damage: Option<Damage>,
+}
+
+/// Bytes that were taken out of the log's end when it was opened.
+///
+/// Usually a group whose append was cut by a crash and that nobody was told of. But damage to the very last group looks
+/// the same, so the loss is always to be reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The segment they stood in.
+    pub segment: String,
+    /// Their offset in it.
+    pub offset: u64,
+    /// How many.
+    pub bytes: u64,
+    /// Position of the first event that they may have held.
+    pub position: Position,
+    /// The file that holds them now; `None` when the log was opened read-only and they were left where they are.
+    pub saved_as: Option<String>,
+}
+
+impl fmt::Display for Quarantined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { segment, offset, bytes, position, saved_as } = self;
+        write!(f, "tail group lost, possibly acknowledged: segment {segment}, offset {offset}, position {position}")?;
+        match saved_as {
+            Some(file) => write!(f, ", {bytes} bytes saved in {file}"),
+            None => write!(f, ", {bytes} bytes left in place"),
+        }
+    }
+}
+
+/// A log as it stands on disk.
+pub(crate) struct Found {
+    pub(crate) identity: Identity,
+    pub(crate) index: Index,
+    /// Where the last readable segment's groups end.
+    pub(crate) tail: Walk,
+    pub(crate) last_time: Time,
+    pub(crate) term: u64,
+    pub(crate) ending: Ending,
+}
+
+/// Why the groups end where they do.
+pub(crate) enum Ending {
+    Clean,
+    Torn { bytes: u64 },
+    Damaged(Damage),
+}
+
+/// Reads the whole log: checksums, positions and links of all segments; the chain of the last one, and its prefixes.
+///
+/// `None`: there is no segment file.
+pub(crate) fn find(storage: &dyn Storage) -> Result<Option<Found>, LogError> {
+    let names = segment_names(storage)?;
+    let Some((first, others)) = names.split_first() else { return Ok(None) };
+    let segment = open_segment(storage, first, &Continuation::FIRST)?;
+    let identity = segment.header.identity;
+    let mut found = Found {
+        identity,
+        index: Index::new(segment.header.chain),
+        tail: Walk::whole(segment),
+        last_time: Time::default(),
+        term: 0,
+        ending: Ending::Clean,
+    };
+    found.read_segment(storage, others.is_empty())?;
+    for (index, name) in others.iter().enumerate() {
+        if !matches!(found.ending, Ending::Clean) {
+            break;
+        }
+        let (head, chain) = found.index.head();
+        let number = u32::try_from(index + 2).expect("segment numbers have eight digits");
+        let expected = Continuation { number, first: head.next(), before: Some((identity, chain)) };
+        match open_segment(storage, name, &expected) {
+            Ok(segment) => {
+                found.tail = Walk::whole(segment);
+                found.read_segment(storage, index + 1 == others.len())?;
+            }
+            Err(damage) => found.ending = Ending::Damaged(damage),
+        }
+    }
+    Ok(Some(found))
+}
+
+impl Found {
+    fn read_segment(&mut self, storage: &dyn Storage, is_last: bool) -> Result<(), LogError> {
+        self.index.add_segment(self.tail.segment().clone());
+        loop {
+            let damage = match self.tail.step(storage) {
+                Step::Group(offset, group) => match self.take(offset, &group, is_last) {
+                    Ok(()) => continue,
+                    Err(what) => Damage {
+                        segment: self.tail.segment().name.to_string(),
+                        offset,
+                        position: group.header.first,
+                        what,
+                    },
+                },
+                Step::End => return Ok(()),
+                Step::Invalid(damage) => damage,
+            };
+            let torn = is_last && damage.what.may_be_torn();
+            self.ending = match torn.then(|| examine(storage, &mut self.tail)).transpose()? {
+                Some(Tail::Torn { bytes }) => Ending::Torn { bytes },
+                Some(Tail::Corrupt) | None => Ending::Damaged(damage),
+            };
+            return Ok(());
+        }
+    }
+
+    fn take(&mut self, offset: u64, group: &Group, is_last: bool) -> Result<(), What> {
+        if group.header.term < self.term {
+            return Err(What::TermBackwards { found: group.header.term, before: self.term });
+        }
+        let mut prefixes = Vec::new();
+        if is_last {
+            let mut chain = self.index.head().1;
+            prefixes.reserve(group.records.len());
+            for after in group.chains(chain) {
+                prefixes.push(after.prefix());
+                chain = after;
+            }
+            if chain != group.chain {
+                return Err(What::Chain);
+            }
+        }
+        self.index.add_group(offset, group.header.last(), group.chain);
+        self.index.add_prefixes(&prefixes);
+        self.term = group.header.term;
+        self.last_time = group.records.last().map_or(self.last_time, |record| record.envelope.time);
+        Ok(())
+    }
+
+    /// Where a log that ends in something half-written has it, and what.
+    pub(crate) fn half_written(&self) -> Option<Quarantined> {
+        let Ending::Torn { bytes } = self.ending else { return None };
+        Some(Quarantined {
+            segment: self.tail.segment().name.to_string(),
+            offset: self.tail.offset(),
+            bytes,
+            position: self.tail.position(),
+            saved_as: None,
+        })
+    }
+}
+
+/// Copies half-written bytes into a file of their own, durably, and only then replaces them by zeros.
+pub(crate) fn quarantine(storage: &dyn Storage, torn: &mut Quarantined) -> Result<(), StorageError> {
+    let taken = storage.list(DIRECTORY)?;
+    let stem = format!("{}-{}", torn.segment, torn.offset);
+    // A later crash can leave another tail at the same place; none may replace an earlier one.
+    let file = (1..).map(|number: u32| format!("{stem}-{number}.torn")).find(|file| !taken.contains(file));
+    let name = format!("{DIRECTORY}/{}", file.expect("fewer files than numbers"));
+    let length = usize::try_from(torn.bytes).expect("half-written bytes are at most one group");
+    let mut bytes = vec![0; length];
+    storage.read_at(&torn.segment, torn.offset, &mut bytes)?;
+    storage.create(&name, torn.bytes)?;
+    storage.write_at(&name, 0, &bytes)?;
+    storage.sync_data(&name)?;
+    storage.sync_directory(DIRECTORY)?;
+    bytes.fill(0);
+    storage.write_at(&torn.segment, torn.offset, &bytes)?;
+    storage.sync_data(&torn.segment)?;
+    torn.saved_as = Some(name);
+    Ok(())
+}
+
+const DIRECTORY: &str = "quarantine";
+

@@ -1,0 +1,240 @@
+//! The auditor finds every change, and nothing else.
+
+use super::{Author, ENTROPY, SMALL, all_records, open, segment_names, written};
+use crate::ids::{Position, Revision, TenantId, Time};
+use crate::log::audit::{Beside, verify, verify_each};
+use crate::log::{Fault, Log, LogError, MemoryStorage, Record, SEGMENT_HEADER_BYTES, Storage, Unsynced, What};
+
+fn verified(storage: &MemoryStorage) -> u64 {
+    verify(storage, Beside::Nobody).unwrap().events
+}
+
+#[test]
+fn a_sound_log_is_verified_and_every_record_shown() {
+    let (storage, records) = written(&[1, 30, 8, 60]);
+    let mut shown = Vec::new();
+    let verified = verify_each(&storage, Beside::Nobody, &mut |record| shown.push(record.clone())).unwrap();
+    assert_eq!(shown, records);
+    let (log, _) = open(storage.clone());
+    assert_eq!((Position(verified.events), verified.chain), log.head());
+    assert_eq!(verified.last_time, log.last_time());
+    assert_eq!((verified.log, verified.epoch), (log.id(), log.epoch()));
+    assert_eq!(verified.segments as usize, segment_names(&storage).len());
+    assert_eq!((verified.streams, verified.tenants, verified.in_flight), (3, 2, None));
+}
+
+#[test]
+fn every_flipped_byte_is_found_by_the_auditor_and_never_silent_on_opening() {
+    let (storage, records) = written(&[2, 25, 1, 3]);
+    let names = segment_names(&storage);
+    assert_eq!(names.len(), 2);
+    for (index, name) in names.iter().enumerate() {
+        let bytes = usize::try_from(storage.file_bytes(name).unwrap()).unwrap();
+        for offset in 0..bytes {
+            let mask = 1 << (offset % 8);
+            storage.flip(name, offset, mask);
+            let damage = verify(&storage, Beside::Nobody).expect_err("a flipped byte was not found");
+            assert_eq!(damage.segment, *name);
+            assert!(damage.position.0 >= 1 && damage.position.0 <= records.len() as u64 + 1);
+            // A segment header's damage is told at its start; of a group, at the field, the record or the group.
+            assert!(damage.offset <= offset as u64 || damage.what == What::GroupChecksum, "{offset}: {damage}");
+            assert_ne!(damage.what, What::SegmentForeign, "{offset}: checksums come first");
+
+            // Opening changes the disk when it quarantines: give it a copy.
+            let copy = storage.crash(Unsynced::Kept);
+            match Log::open(copy.clone(), SMALL, ENTROPY) {
+                Err(LogError::Corrupt(damage)) => assert_eq!(damage.segment, *name),
+                Err(other) => panic!("offset {offset} gave {other}"),
+                Ok((log, recovery)) => {
+                    assert_eq!(index, 1, "offset {offset}: only the last segment has a tail");
+                    let lost = recovery.quarantined.expect("the loss is told");
+                    assert_eq!(lost.position, log.head().0.next());
+                    assert!(recovery.last.0 == records.len() as u64 || recovery.last.0 == records.len() as u64 - 3);
+                    assert_eq!(all_records(&log), records[..usize::try_from(recovery.last.0).unwrap()]);
+                    assert_eq!(verified(&copy), recovery.last.0);
+                }
+            }
+            storage.flip(name, offset, mask);
+        }
+    }
+    assert_eq!(verified(&storage), records.len() as u64);
+}
+
+#[test]
+fn missing_shortened_lengthened_and_exchanged_files_are_found() {
+    let (sound, _) = written(&[20, 20, 20]);
+    let names = segment_names(&sound);
+    assert_eq!(names.len(), 3);
+    let changed = |change: &dyn Fn(&MemoryStorage)| {
+        let storage = sound.crash(Unsynced::Kept);
+        change(&storage);
+        assert!(matches!(Log::open(storage.clone(), SMALL, ENTROPY), Err(LogError::Corrupt(_))));
+        verify(&storage, Beside::Nobody).unwrap_err().what
+    };
+    assert_eq!(changed(&|storage| storage.remove(&names[0]).unwrap()), What::SegmentMissing { number: 1 });
+    assert_eq!(changed(&|storage| storage.remove(&names[1]).unwrap()), What::SegmentMissing { number: 2 });
+    for name in &names {
+        for bytes in [0, 100, SEGMENT_HEADER_BYTES, 8191, 8193] {
+            let what = changed(&|storage| storage.resize(name, bytes));
+            assert!(matches!(what, What::SegmentBytes { .. } | What::SegmentHeader), "{what:?}");
+        }
+    }
+    assert_eq!(changed(&|storage| storage.rename(&names[2], &names[1]).unwrap()), What::SegmentForeign);
+    let renamed = format!("00000003-{:020}.seg", 40);
+    assert_eq!(changed(&|storage| storage.rename(&names[2], &renamed).unwrap()), What::SegmentForeign);
+    assert_eq!(verify(&MemoryStorage::new(), Beside::Nobody).unwrap_err().what, What::NoSegments);
+}
+
+#[test]
+fn a_segment_of_another_log_is_found() {
+    let (storage, _) = written(&[20, 20]);
+    let other = MemoryStorage::new();
+    let (mut log, _) = Log::open(other.clone(), SMALL, [77; 16]).unwrap();
+    let mut author = Author::default();
+    log.append(&author.records(20)).unwrap();
+    log.append(&author.records(20)).unwrap();
+    let name = &segment_names(&other)[1];
+    let mut bytes = vec![0; 8192];
+    other.read_at(name, 0, &mut bytes).unwrap();
+    storage.write_at(name, 0, &bytes).unwrap();
+    storage.sync_data(name).unwrap();
+    assert_eq!(verify(&storage, Beside::Nobody).unwrap_err().what, What::SegmentForeign);
+}
+
+#[test]
+fn gaps_in_revisions_and_tenant_sequences_and_times_are_found() {
+    let found = |change: &dyn Fn(&mut Record)| {
+        let storage = MemoryStorage::new();
+        let (mut log, _) = open(storage.clone());
+        let mut author = Author::default();
+        let mut records = author.records(9);
+        change(&mut records[6]);
+        log.append(&records).unwrap();
+        let damage = verify(&storage, Beside::Nobody).unwrap_err();
+        assert_eq!(damage.position, Position(7));
+        damage.what
+    };
+    let what = found(&|record| record.envelope.revision = Revision(4));
+    assert!(matches!(what, What::RevisionGap { found: 4, expected: 3, .. }), "{what:?}");
+    let what = found(&|record| record.envelope.tenant_sequence = 2);
+    assert_eq!(what, What::TenantSequenceGap { tenant: TenantId(2), found: 2, expected: 4 });
+
+    // The writer refuses times that run backwards, so this group is put there by hand.
+    let storage = MemoryStorage::new();
+    let (mut log, _) = open(storage.clone());
+    let mut author = Author::default();
+    log.append(&author.records(2)).unwrap();
+    let mut late = author.record(1, 0, 0);
+    late.envelope.time = Time(5);
+    append_by_hand(&storage, &mut log, &[late]);
+    let what = verify(&storage, Beside::Nobody).unwrap_err().what;
+    assert_eq!(what, What::TimeBackwards { found: 5, before: 1_700_000_000_001 });
+}
+
+#[test]
+fn a_record_changed_with_all_checksums_mended_is_found_by_the_chain() {
+    let storage = MemoryStorage::new();
+    let (mut log, _) = open(storage.clone());
+    let mut author = Author::default();
+    log.append(&author.records(2)).unwrap();
+    let offset = end_of_groups(&storage);
+    let mut record = author.record(1, 10, 10);
+    log.append(std::slice::from_ref(&record)).unwrap();
+    let chain = log.head().1;
+    drop(log);
+
+    record.facts = vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10].into();
+    let identity = super::super::directory::open_segment(
+        &storage,
+        &segment_names(&storage)[0],
+        &super::super::directory::Continuation::FIRST,
+    );
+    let context = crate::log::group::GroupContext {
+        term: 1,
+        durable_through: Position(2),
+        salt: identity.unwrap().header.identity.salt,
+        chain,
+    };
+    let mut forged = crate::log::group::encode(&[record], &context);
+    let chain_at = forged.len() - 36;
+    forged[chain_at..chain_at + 32].copy_from_slice(&chain.0);
+    let checksum = crc32c::crc32c(&forged[48..chain_at + 32]);
+    forged[chain_at + 32..].copy_from_slice(&checksum.to_le_bytes());
+    storage.write_at(&segment_names(&storage)[0], offset, &forged).unwrap();
+    storage.sync_data(&segment_names(&storage)[0]).unwrap();
+
+    let damage = verify(&storage, Beside::Nobody).unwrap_err();
+    assert_eq!((damage.what, damage.offset, damage.position), (What::Chain, offset, Position(3)));
+    assert!(matches!(Log::open(storage, SMALL, ENTROPY), Err(LogError::Corrupt(damage)) if damage.what == What::Chain));
+}
+
+#[test]
+fn an_unfinished_last_group_is_in_flight_only_while_a_writer_holds_the_lock() {
+    let storage = MemoryStorage::new();
+    let (mut log, _) = open(storage.clone());
+    let mut author = Author::default();
+    log.append(&author.records(3)).unwrap();
+    assert_eq!(verify(&storage, Beside::Server).unwrap().in_flight, None);
+    storage.fail_at(storage.operations().changes + 1, Fault::Short(300));
+    log.append(&author.records(3)).unwrap_err();
+
+    let verified = verify(&storage, Beside::Server).unwrap();
+    assert_eq!(verified.events, 3);
+    assert_eq!(verified.in_flight.unwrap().position, Position(4));
+    assert!(verify(&storage, Beside::Nobody).is_err());
+    drop(log);
+    assert!(verify(&storage, Beside::Server).is_err());
+}
+
+#[test]
+fn damage_before_the_last_group_is_never_in_flight() {
+    let storage = MemoryStorage::new();
+    let (mut log, _) = open(storage.clone());
+    let mut author = Author::default();
+    log.append(&author.records(3)).unwrap();
+    log.append(&author.records(1)).unwrap();
+    storage.flip(&segment_names(&storage)[0], SEGMENT_HEADER_BYTES + 5, 1);
+    let damage = verify(&storage, Beside::Server).unwrap_err();
+    assert_eq!((damage.what, damage.position), (What::GroupHeader, Position(1)));
+}
+
+#[test]
+fn a_log_is_verified_while_it_is_being_written() {
+    let (_kept, storage) = super::directory();
+    let (mut log, _) = open(storage());
+    let mut author = Author::default();
+    log.append(&author.records(1)).unwrap();
+    let verified = std::thread::scope(|scope| {
+        let auditor = scope.spawn(|| {
+            let storage = storage();
+            (0..60).map(|_| verify(&storage, Beside::Server).unwrap().events).collect::<Vec<_>>()
+        });
+        while !auditor.is_finished() {
+            log.append(&author.records(13)).unwrap();
+        }
+        auditor.join().unwrap()
+    });
+    assert!(verified.is_sorted());
+    assert!(verify(&storage(), Beside::Nobody).unwrap().events >= *verified.last().unwrap());
+}
+
+/// Writes a group where the log would, without the log's checks.
+fn append_by_hand(storage: &MemoryStorage, log: &mut Log<MemoryStorage>, records: &[Record]) {
+    let name = segment_names(storage).pop().unwrap();
+    let segment = super::super::directory::open_segment(storage, &name, &super::super::directory::Continuation::FIRST);
+    let (head, chain) = log.head();
+    let salt = segment.unwrap().header.identity.salt;
+    let context = crate::log::group::GroupContext { term: 1, durable_through: head, salt, chain };
+    let bytes = crate::log::group::encode(records, &context);
+    storage.write_at(&name, end_of_groups(storage), &bytes).unwrap();
+    storage.sync_data(&name).unwrap();
+}
+
+/// Where the only segment's groups end.
+fn end_of_groups(storage: &MemoryStorage) -> u64 {
+    let name = segment_names(storage).pop().unwrap();
+    let segment = super::super::directory::open_segment(storage, &name, &super::super::directory::Continuation::FIRST);
+    let mut walk = super::super::walk::Walk::whole(segment.unwrap());
+    while let super::super::walk::Step::Group(..) = walk.step(storage) {}
+    walk.offset()
+}
