@@ -1,0 +1,129 @@
+//! The seam to the server: all that adapters ask instead of deciding.
+
+use crate::carrier::{CarrierEnd, CarrierKind, Close, FrameFault, StreamKind};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tidings_engine::ids::Time;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The server as adapters see it.
+pub trait Gateway: Send + Sync + 'static {
+    /// A place taken by a connection; dropping it gives the place back.
+    type Ticket: Send + 'static;
+    /// The conversation on one connection.
+    type Protocol: Protocol;
+
+    /// The wall clock.
+    fn now(&self) -> Time;
+
+    /// Takes a place for a connection, before any handshake work is done for it.
+    ///
+    /// # Errors
+    ///
+    /// There is no place, or the address must prove first that it is the sender's (QUIC only).
+    fn admit(&self, asked: &Admission) -> Result<Self::Ticket, Refused>;
+
+    /// Whether a page of this origin may connect. Logs its own refusal. `None`: not a browser.
+    fn origin_allowed(&self, peer: &Peer) -> bool;
+
+    /// Begins the conversation. The ticket lives as long as the protocol does.
+    fn open(&self, ticket: Self::Ticket, peer: Peer) -> Self::Protocol;
+}
+
+/// A question to [`Gateway::admit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Where the connection comes from.
+    pub address: SocketAddr,
+    /// What it arrives on.
+    pub carrier: CarrierKind,
+    /// Whether the address is proven. False for the first packet of a QUIC connection: any address can be written there.
+    pub address_validated: bool,
+}
+
+/// Why a connection gets no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The address must be proven first: a QUIC retry packet is sent. Elsewhere the same as `TooMany`.
+    #[error("the address must be validated first")]
+    ValidateFirst,
+    /// Too many connections or handshakes from this address: 429 where a status can be told.
+    #[error("too many connections from this address")]
+    TooMany,
+    /// The node is full or leaving: 503 where a status can be told.
+    #[error("the server is full")]
+    Full,
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address as the server sees it.
+    pub address: SocketAddr,
+    /// What it arrived on.
+    pub carrier: CarrierKind,
+    /// The `Origin` header: absent for clients that are no browser.
+    pub origin: Option<String>,
+    /// The `User-Agent` header, as far as it is text.
+    pub user_agent: Option<String>,
+}
+
+/// The conversation on one connection, driven by [`drive`](crate::driver::drive).
+///
+/// The methods take `&self` because another thread hands deltas to the same session: the lock is inside. None may block.
+pub trait Protocol: Send + Sync + 'static {
+    /// A frame arrived.
+    fn on_frame(&self, stream: StreamKind, bytes: Bytes, now: Time);
+
+    /// The peer showed a sign of life below the frames.
+    fn on_alive(&self, now: Time);
+
+    /// Something arrived that is no frame.
+    fn on_fault(&self, stream: StreamKind, fault: FrameFault, now: Time);
+
+    /// The carrier has ended: by itself, or after [`close`](Self::close) told so. Nothing is called afterwards.
+    fn on_carrier_end(&self, end: &CarrierEnd, now: Time);
+
+    /// Moves waiting frames for `stream` into `frames`: at least one when there is any, and no further one beyond `bytes_max`.
+    fn take_frames(&self, stream: StreamKind, bytes_max: usize, frames: &mut Vec<Bytes>, now: Time);
+
+    /// Whether the connection shall end. Frames that are left, the last of them `close`, are then taken and sent within a
+    /// second; nothing else is called but [`on_carrier_end`](Self::on_carrier_end).
+    fn close(&self) -> Option<Close>;
+
+    /// When [`on_timeout`](Self::on_timeout) wants to be called next.
+    fn timeout(&self) -> Option<Time>;
+
+    /// The time told by [`timeout`](Self::timeout) has come.
+    fn on_timeout(&self, now: Time);
+
+    /// Told from other threads when there is something to take or to close.
+    fn wake(&self) -> &Notify;
+}
+
+/// What the accept loops share.
+#[derive(Debug)]
+pub struct Host<G> {
+    /// Who decides.
+    pub gateway: Arc<G>,
+    /// Every task of every connection runs in here, so that shutdown can wait for them.
+    pub tasks: TaskTracker,
+    /// Ends the accept loops. Open sessions are ended by their own `drain` and `close`.
+    pub shutdown: CancellationToken,
+}
+
+impl<G> Clone for Host<G> {
+    fn clone(&self) -> Self {
+        Self { gateway: Arc::clone(&self.gateway), tasks: self.tasks.clone(), shutdown: self.shutdown.clone() }
+    }
+}
+
+impl<G: Gateway> Host<G> {
+    /// A host whose accept loops run until [`Host::shutdown`] is cancelled.
+    pub fn new(gateway: Arc<G>) -> Self {
+        Self { gateway, tasks: TaskTracker::new(), shutdown: CancellationToken::new() }
+    }
+}

@@ -1,0 +1,172 @@
+//! The TCP side: an accept loop of our own under an axum router.
+//!
+//! Ours because an address is admitted before anything is read from it, and because upgraded connections must be waited
+//! for at shutdown.
+
+use crate::carrier::CarrierKind;
+use crate::gateway::{Admission, Gateway, Host};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+use tracing::{debug, warn};
+
+/// Most streams that an HTTP/2 client may have open at once.
+const HTTP2_STREAMS_MAX: u32 = 64;
+
+/// Most bytes of a request's head.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// How often a silent HTTP/2 peer is asked whether it is alive, and how long its answer may take.
+const HTTP2_KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// How long the loop waits when the system has no more connections to give.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// How the TCP side is set up.
+#[derive(Clone, Debug)]
+pub struct TcpOptions {
+    /// TLS, with ALPN `h2` and `http/1.1`; without it plain HTTP/1.1 is served.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// How long a peer may take for the TLS handshake, and for the head of each HTTP/1.1 request. Default 10 s.
+    pub handshake: Duration,
+}
+
+impl Default for TcpOptions {
+    fn default() -> Self {
+        Self { tls: None, handshake: Duration::from_secs(10) }
+    }
+}
+
+/// Serves `router` on `listener` until the host shuts down. Requests under way are finished then; the host's tasks end
+/// with the last of them.
+///
+/// Each request carries its peer's address as [`ConnectInfo`].
+pub async fn serve<G: Gateway>(listener: TcpListener, router: Router, host: Host<G>, options: TcpOptions) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = host.shutdown.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let asked = Admission { address, carrier: CarrierKind::Http, address_validated: true };
+                // A refused peer learns nothing: its connection is closed before anything is read from it.
+                if let Ok(ticket) = host.gateway.admit(&asked) {
+                    host.tasks.spawn(connection(
+                        stream,
+                        address,
+                        ticket,
+                        router.clone(),
+                        host.clone(),
+                        options.clone(),
+                    ));
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => debug!(%error, "connection ended before it was accepted"),
+            Err(error) => {
+                warn!(%error, "cannot accept TCP connections");
+                tokio::time::sleep(EXHAUSTED).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// The version of HTTP that both sides agreed upon. Never guessed from the first bytes: that wait would have no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    Http1,
+    Http2,
+}
+
+async fn connection<G: Gateway>(
+    stream: TcpStream,
+    address: SocketAddr,
+    ticket: G::Ticket,
+    router: Router,
+    host: Host<G>,
+    options: TcpOptions,
+) {
+    // Deltas are small and must not wait for an acknowledgement of what went before.
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%address, %error, "connection ended before it was served");
+        return;
+    }
+    let served = match options.tls.clone() {
+        None => serve_http(stream, Version::Http1, address, router, &host, &options).await,
+        Some(tls) => match tokio::time::timeout(options.handshake, TlsAcceptor::from(tls).accept(stream)).await {
+            Ok(Ok(stream)) => {
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                let version = if is_http2 { Version::Http2 } else { Version::Http1 };
+                serve_http(stream, version, address, router, &host, &options).await
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(elapsed) => Err(elapsed.into()),
+        },
+    };
+    if let Err(error) = served {
+        debug!(%address, error, "HTTP connection failed");
+    }
+    drop(ticket);
+}
+
+type ServeError = Box<dyn std::error::Error + Send + Sync>;
+
+async fn serve_http<G: Gateway>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    version: Version,
+    address: SocketAddr,
+    router: Router,
+    host: &Host<G>,
+    options: &TcpOptions,
+) -> Result<(), ServeError> {
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(address));
+        router.clone().oneshot(request)
+    });
+    let io = TokioIo::new(stream);
+    match version {
+        Version::Http1 => {
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(options.handshake).max_buf_size(HEAD_BYTES_MAX);
+            let mut served = pin!(builder.serve_connection(io, service).with_upgrades());
+            tokio::select! {
+                result = served.as_mut() => return Ok(result?),
+                () = host.shutdown.cancelled() => served.as_mut().graceful_shutdown(),
+            }
+            Ok(served.await?)
+        }
+        Version::Http2 => {
+            let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            builder
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(HTTP2_STREAMS_MAX)
+                .max_header_list_size(HEAD_BYTES_MAX as u32)
+                .keep_alive_interval(HTTP2_KEEP_ALIVE)
+                .keep_alive_timeout(HTTP2_KEEP_ALIVE);
+            let mut served = pin!(builder.serve_connection(io, service));
+            tokio::select! {
+                result = served.as_mut() => return Ok(result?),
+                () = host.shutdown.cancelled() => served.as_mut().graceful_shutdown(),
+            }
+            Ok(served.await?)
+        }
+    }
+}
