@@ -62,11 +62,7 @@ pub fn verify(storage: &dyn Storage, beside: Beside) -> Result<Verified, Damage>
 ///
 /// # Errors
 /// The first damage, with segment, offset and position. The records before it were shown.
-pub fn verify_each(
-    storage: &dyn Storage,
-    beside: Beside,
-    each: &mut dyn FnMut(&Record),
-) -> Result<Verified, Damage> {
+pub fn verify_each(storage: &dyn Storage, beside: Beside, each: &mut dyn FnMut(&Record)) -> Result<Verified, Damage> {
     let whole = |what| Damage { segment: String::new(), offset: 0, position: Position(1), what };
     let names = segment_names(storage).map_err(|error| whole(What::Unreadable(error)))?;
     let (first, others) = names.split_first().ok_or_else(|| whole(What::NoSegments))?;
@@ -126,7 +122,7 @@ impl Auditor<'_> {
             attempts_left -= 1;
             walk.refresh();
             if attempts_left == 0 && self.may_be_in_flight(&mut walk)? {
-                self.in_flight = Some(damage);
+                self.in_flight = Some(walk.damage(damage.what));
                 return Ok(());
             }
         }

@@ -72,7 +72,15 @@ impl LogReader {
     pub fn scan_checked(&self, from: Position, check: ChainCheck) -> Scan {
         let until = self.head().0;
         let from = from.max(Position(1));
-        Scan { reader: self.clone(), check, next: from, until, walk: None, records: Vec::new().into_iter(), chain: None }
+        Scan {
+            reader: self.clone(),
+            check,
+            next: from,
+            until,
+            walk: None,
+            records: Vec::new().into_iter(),
+            chain: None,
+        }
     }
 
     /// The chain after `position`. Reads one group unless it is the head or 0.

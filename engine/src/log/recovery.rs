@@ -197,4 +197,3 @@ pub(crate) fn quarantine(storage: &dyn Storage, torn: &mut Quarantined) -> Resul
 }
 
 const DIRECTORY: &str = "quarantine";
-

@@ -84,11 +84,7 @@ impl SegmentHeader {
             return Err(What::Format { found });
         }
         let header = Self {
-            identity: Identity {
-                log: LogId(bytes_at(bytes, 16)),
-                epoch: u64_at(bytes, 32),
-                salt: u64_at(bytes, 40),
-            },
+            identity: Identity { log: LogId(bytes_at(bytes, 16)), epoch: u64_at(bytes, 32), salt: u64_at(bytes, 40) },
             number: u32_at(bytes, 12),
             first: Position(u64_at(bytes, 48)),
             chain: Chain(bytes_at(bytes, 64)),

@@ -164,7 +164,8 @@ impl Walk {
         let mut chunk = vec![0; self.read_bytes];
         let mut at = self.offset;
         while at < self.segment.header.bytes {
-            let count = usize::try_from(self.segment.header.bytes - at).map_or(chunk.len(), |left| left.min(chunk.len()));
+            let count =
+                usize::try_from(self.segment.header.bytes - at).map_or(chunk.len(), |left| left.min(chunk.len()));
             let read = storage.read_at(&self.segment.name, at, &mut chunk[..count]);
             read.map_err(|error| self.damage(What::Unreadable(error)))?;
             if !all_zero(&chunk[..count]) {

@@ -3,7 +3,7 @@
 use super::{Author, ENTROPY, READ_ONLY, all_records, open, segment_names, written};
 use crate::ids::Position;
 use crate::log::{
-    Chain, CONTENT_BYTES_MAX, FACTS_BYTES_MAX, Fault, GROUP_BYTES_MAX, Log, LogError, LogOptions, MemoryStorage,
+    CONTENT_BYTES_MAX, Chain, FACTS_BYTES_MAX, Fault, GROUP_BYTES_MAX, Log, LogError, LogOptions, MemoryStorage,
     Storage, group_bytes,
 };
 
@@ -32,10 +32,7 @@ fn readers_see_nothing_before_its_sync_returned() {
     assert!(matches!(log.append(&author.records(3)), Err(LogError::Storage(_))));
     assert_eq!(reader.head().0, Position(2));
     assert_eq!(reader.scan(Position(1)).count(), 2);
-    assert_eq!(
-        reader.read(Position(3)),
-        Err(LogError::NoSuchPosition { position: Position(3), head: Position(2) })
-    );
+    assert_eq!(reader.read(Position(3)), Err(LogError::NoSuchPosition { position: Position(3), head: Position(2) }));
 }
 
 #[test]
@@ -122,7 +119,8 @@ fn parts_at_their_limits_are_appended_and_larger_ones_refused() {
     let refused = LogError::TooLarge { part: "content", bytes: CONTENT_BYTES_MAX + 1, bytes_max: CONTENT_BYTES_MAX };
     assert_eq!(log.append(&[over]), Err(refused));
 
-    let room = GROUP_BYTES_MAX - group_bytes(&[]) - 3 * (group_bytes(&[author.clone().record(1, 0, 0)]) - group_bytes(&[]));
+    let room =
+        GROUP_BYTES_MAX - group_bytes(&[]) - 3 * (group_bytes(&[author.clone().record(1, 0, 0)]) - group_bytes(&[]));
     let mut batch = vec![author.record(1, FACTS_BYTES_MAX, 0), author.record(1, FACTS_BYTES_MAX, 0)];
     batch.push(author.clone().record(1, room - 2 * FACTS_BYTES_MAX, 1));
     let refused = LogError::TooLarge { part: "group", bytes: GROUP_BYTES_MAX + 1, bytes_max: GROUP_BYTES_MAX };

@@ -110,7 +110,9 @@ fn one_history_survives_a_cut_at_every_operation_and_every_byte() {
         let storage = MemoryStorage::new();
         storage.fail_at(operation, Fault::PowerCut);
         let told = work(&storage, &groups);
-        for unsynced in [Unsynced::Lost, Unsynced::Kept].into_iter().chain((0..3300).step_by(53).map(Unsynced::FirstBytes)) {
+        for unsynced in
+            [Unsynced::Lost, Unsynced::Kept].into_iter().chain((0..3300).step_by(53).map(Unsynced::FirstBytes))
+        {
             check(&storage.crash(unsynced), &told);
         }
         if storage.operations().changes < operation {

@@ -6,7 +6,8 @@ use crate::log::group::{self, GroupContext, GroupHeader};
 use crate::log::{Chain, Envelope, GROUP_BYTES_MAX, What};
 use proptest::prelude::*;
 
-const CONTEXT: GroupContext = GroupContext { term: 4, durable_through: Position(0), salt: 0xABCD, chain: Chain([8; 32]) };
+const CONTEXT: GroupContext =
+    GroupContext { term: 4, durable_through: Position(0), salt: 0xABCD, chain: Chain([8; 32]) };
 
 #[test]
 fn a_group_decodes_to_what_was_encoded() {

@@ -12,7 +12,8 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn the_bytes_of_a_group_and_a_segment_are_those_of_format_0() {
     assert_eq!(FORMAT, 0);
-    let context = GroupContext { term: 1, durable_through: Position(0), salt: 0x0102_0304_0506_0708, chain: Chain([0; 32]) };
+    let context =
+        GroupContext { term: 1, durable_through: Position(0), salt: 0x0102_0304_0506_0708, chain: Chain([0; 32]) };
     let bytes = group::encode(&[Author::default().record(5, 3, 2)], &context);
     assert_eq!(hex(&bytes), GROUP);
 
@@ -25,6 +26,10 @@ fn the_bytes_of_a_group_and_a_segment_are_those_of_format_0() {
     assert_eq!(hex(&super::super::chain::sha256(&segment)), SEGMENT_HASH);
 }
 
-const GROUP: &str = "";
-const SEGMENT_HEADER: &str = "";
-const SEGMENT_HASH: &str = "";
+const GROUP: &str = "5464473069000000010000000100000000000000010000000000000000000000000000000807060504030201cb021bb7\
+    650000000100000000000000050000000100000000000000020202020202020202020202020202020100000000000000\
+    070001000909090909090909090909090909090900000068e5cf8b010000000000000000030000000200000017b8f332\
+    8a6838c22000002100c7afa77a166ce99147c89540cd7c61674a78bf8139bbf4f66a4e395f130ec15e79a12968";
+const SEGMENT_HEADER: &str = "544944494e47534c0000000001000000effb50c88ab1aadde6261bc74a800d530100000000000000e08ac2c8905318cf\
+    010000000000000000200000000000007e32f3044abe5cc718dd928f77454af0fdd62080431c7d7a3d65f1ecbefeccff";
+const SEGMENT_HASH: &str = "0bc49d6d66fded2cb0d5e9b99b1d0ffafc21581eaf988f9424350cde3f1f2419";

@@ -67,7 +67,9 @@ fn a_second_torn_tail_at_the_same_place_does_not_replace_the_first() {
 
 #[test]
 fn a_crash_during_recovery_loses_nothing_of_the_tail() {
-    for (operation, unsynced) in (1..=6).flat_map(|op| [(op, Unsynced::Lost), (op, Unsynced::Kept), (op, Unsynced::Sectors(9))]) {
+    for (operation, unsynced) in
+        (1..=6).flat_map(|op| [(op, Unsynced::Lost), (op, Unsynced::Kept), (op, Unsynced::Sectors(9))])
+    {
         let storage = torn(300);
         storage.fail_at(operation, Fault::PowerCut);
         Log::open(storage.clone(), SMALL, ENTROPY).err().expect("the power was cut");
