@@ -17,7 +17,7 @@ const POLL_MS = 50;
  * @property {(url: string) => Promise<void>} goto
  * @property {(selector: string) => Promise<void>} click
  * @property {(selector: string, text: string) => Promise<void>} fill
- * @property {(key: string) => Promise<void>} press a key, on whatever has the focus
+ * @property {(key: string) => Promise<void>} press a key, perhaps with others held, `Shift+Tab`; on whatever has the focus
  * @property {(text: string) => Promise<void>} type
  * @property {(condition: Function, argument?: any) => Promise<void>} until the condition holds in the page
  * @property {(look: Function, argument?: any) => Promise<any>} look at the page
@@ -160,7 +160,12 @@ class FirefoxTab {
   }
 
   async press(key) {
-    await this.#page.keyboard.press(key);
+    const { keyboard } = this.#page;
+    const held = key.split('+');
+    const last = held.pop();
+    for (const modifier of held) await keyboard.down(modifier);
+    await keyboard.press(last);
+    for (const modifier of held.reverse()) await keyboard.up(modifier);
   }
 
   async type(text) {

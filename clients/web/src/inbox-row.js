@@ -54,8 +54,9 @@ export class InboxRow {
         'data-id': id,
         'aria-labelledby': `s-${id}`,
         'aria-describedby': `b-${id}`,
+        // The path, not the target: a button that was clicked may have got another icon by now.
         onclick: (/** @type {Event} */ event) => {
-          if (!(/** @type {Element} */ (event.target).closest('button'))) open();
+          if (!event.composedPath().some((part) => part instanceof HTMLButtonElement)) open();
         },
       },
       face,
