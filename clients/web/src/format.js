@@ -19,8 +19,8 @@ export function shortAge(thenMs, nowMs, locale) {
   if (ageMs < DAY_MS) return `${Math.floor(ageMs / HOUR_MS)}h`;
   if (ageMs < 7 * DAY_MS) return `${Math.floor(ageMs / DAY_MS)}d`;
   const sameYear = new Date(thenMs).getFullYear() === new Date(nowMs).getFullYear();
-  const options = /** @type {const} */ ({ day: 'numeric', month: 'short', ...(sameYear ? {} : { year: 'numeric' }) });
-  return new Date(thenMs).toLocaleDateString(locale, options);
+  const year = sameYear ? undefined : 'numeric';
+  return new Date(thenMs).toLocaleDateString(locale, { day: 'numeric', month: 'short', year });
 }
 
 /** The full time, for a tooltip. @param {number} thenMs @param {string} [locale] */
@@ -38,6 +38,7 @@ export function badgeText(count) {
  * @param {string | undefined} name
  */
 export function initials(name) {
+  /** @type {string[]} */
   const words = (name ?? '').match(/[\p{L}\p{N}]+/gu) ?? [];
   const letters = words.length > 1 ? [words[0], words[words.length - 1]] : words;
   return letters.map((word) => [...word][0].toUpperCase()).join('') || '·';

@@ -2,6 +2,8 @@
 
 import { CarrierError } from './carrier.js';
 
+/** @typedef {import('./carrier.js').Carrier} Carrier */
+
 /** Subprotocol that names the wire and its version. */
 export const SUBPROTOCOL = 'tidings.v1';
 
@@ -42,7 +44,7 @@ export function openWebSocket(url, { signal, WebSocket }) {
   });
 }
 
-/** @implements {import('./carrier.js').Carrier} */
+/** @implements {Carrier} */
 class WebSocketCarrier {
   name = /** @type {const} */ ('websocket');
   #socket;

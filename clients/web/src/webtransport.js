@@ -3,6 +3,8 @@
 import { CarrierError } from './carrier.js';
 import { encodeFrame, FrameReader } from './framing.js';
 
+/** @typedef {import('./carrier.js').Carrier} Carrier */
+
 /**
  * Opens a WebTransport session and its ordered stream. Aborting `signal` closes the session; browsers allow few
  * pending ones, so none is ever left behind.
@@ -60,7 +62,7 @@ function closeQuietly(transport) {
   }
 }
 
-/** @implements {import('./carrier.js').Carrier} */
+/** @implements {Carrier} */
 class WebTransportCarrier {
   name = /** @type {const} */ ('webtransport');
   #transport;
