@@ -166,8 +166,10 @@ class FakeWebTransport {
         for (const text of frames.push(chunk)) peer.received.push({ ...JSON.parse(text), lane });
       },
     });
-    if (this.peer) peer.sendPages = (frame) => controller.enqueue(encodeFrame(JSON.stringify(frame)));
-    else this.server.peers.push(peer);
+    if (this.peer) {
+      peer.sendPages = (frame) => controller.enqueue(encodeFrame(JSON.stringify(frame)));
+      peer.breakPages = () => controller.error(new Error('Received RESET_STREAM.'));
+    } else this.server.peers.push(peer);
     this.peer = peer;
     return { readable, writable };
   }

@@ -5,6 +5,9 @@ import { encodeFrame, FrameReader } from './framing.js';
 
 /** @typedef {import('./carrier.js').Carrier} Carrier */
 
+/** Most pages that can be under way; the client keeps below it. */
+const PAGES_KEPT_COUNT = 32;
+
 /**
  * Opens a WebTransport session and its ordered stream. Aborting `signal` closes the session; browsers allow few
  * pending ones, so none is ever left behind.
@@ -69,6 +72,8 @@ class WebTransportCarrier {
   #ordered;
   /** @type {Promise<any> | null} writer of the second stream, opened when the first page is asked for */
   #pages = null;
+  /** Pages asked for last on the second stream; asked for again on the ordered one if the second breaks. @type {string[]} */
+  #asked = [];
   /** @type {import('./carrier.js').CarrierEvents | null} null after the end */
   #events = null;
 
@@ -100,7 +105,7 @@ class WebTransportCarrier {
    */
   send(text, lane = 'ordered') {
     if (lane === 'pages') {
-      this.#sendPages(text);
+      void this.#sendPages(text);
     } else {
       this.#ordered.writer.write(encodeFrame(text)).catch(() => this.#end('the stream could not be written'));
     }
@@ -114,21 +119,29 @@ class WebTransportCarrier {
   /** @param {string} text */
   async #sendPages(text) {
     this.#pages ??= this.#openPages();
+    this.#asked = [...this.#asked, text].slice(-PAGES_KEPT_COUNT);
     try {
       const writer = await this.#pages;
       await writer.write(encodeFrame(text));
     } catch {
-      // Without a second stream a page travels with the ordered frames: later, but it arrives.
-      if (this.#events) this.send(text, 'ordered');
+      this.#fallBack();
     }
   }
 
   async #openPages() {
     const stream = await this.#transport.createBidirectionalStream();
-    this.#read(stream.readable).catch(() => {
-      this.#pages = null;
-    });
+    const fallBack = () => this.#fallBack();
+    this.#read(stream.readable).then(fallBack, fallBack);
     return stream.writable.getWriter();
+  }
+
+  /**
+   * Without a second stream pages travel with the ordered frames: later, but they arrive. One that is answered twice does no harm.
+   */
+  #fallBack() {
+    const asked = this.#asked;
+    this.#asked = [];
+    if (this.#events) for (const text of asked) this.send(text, 'ordered');
   }
 
   /** @param {ReadableStream<Uint8Array>} readable */

@@ -204,6 +204,20 @@ test('pages travel on a second stream, marks on the ordered one', async () => {
   client.close();
 });
 
+test('when the second stream breaks the page is asked for on the ordered one', async () => {
+  const { client, server } = await online({}, both('open'));
+  const opened = client.inbox().view({ archived: true }).open();
+  await settle();
+  server.peer.breakPages();
+  await settle();
+  const asked = server.peer.of('fetch');
+  assert.deepEqual(asked.map(({ lane }) => lane), ['pages', 'ordered']);
+  await server.peer.send({ type: 'reply', id: asked[1].id, ok: true, result: { items: [], hasMore: false } });
+  await opened;
+  assert.equal(client.status, 'online');
+  client.close();
+});
+
 test('where UDP goes nowhere WebSocket takes over, and the pending attempt is aborted', async () => {
   const { client, clock, server } = newClient({}, both('hang'));
   client.connect();
@@ -257,6 +271,15 @@ test('after close there is no timer, no connection and no request left', async (
   assert.equal(client.status, 'closed');
   assert.throws(() => client.connect(), { code: 'closed' });
   client.close();
+});
+
+test('closing while it waits for the next attempt leaves no timer', async () => {
+  const { client, clock, server } = await online({ token: () => 'token-1' });
+  assert.ok(clock.timersCount > 1, 'silence and renewal are awaited');
+  await server.peer.cut();
+  assert.equal(clock.timersCount, 1, 'only the next attempt is awaited');
+  client.close();
+  assert.equal(clock.timersCount, 0);
 });
 
 test('closing while the carrier opens leaves nothing behind either', async () => {
