@@ -4,7 +4,7 @@ use super::{Author, ENTROPY, READ_ONLY, all_records, open, segment_names, writte
 use crate::ids::Position;
 use crate::log::{
     CONTENT_BYTES_MAX, Chain, FACTS_BYTES_MAX, Fault, GROUP_BYTES_MAX, Log, LogError, LogOptions, MemoryStorage,
-    Storage, group_bytes,
+    SEGMENT_HEADER_BYTES, Storage, group_bytes,
 };
 
 #[test]
@@ -100,6 +100,39 @@ fn a_prepared_segment_is_used_without_creating_another() {
     log.append(&[author.record(1, 40_000, 0)]).unwrap();
     assert_eq!(segment_names(&storage).len(), 2);
     assert_eq!(all_records(&log).len(), 2);
+}
+
+#[test]
+fn a_full_disk_on_growing_a_prepared_segment_leaves_the_log_usable() {
+    let storage = MemoryStorage::new();
+    let options = LogOptions { segment_bytes: 64 * 1024, read_only: false };
+    let (mut log, _) = Log::open(storage.clone(), options, ENTROPY).unwrap();
+    let mut author = Author::default();
+    log.append(&[author.record(1, 40_000, 0)]).unwrap();
+    log.prepare().unwrap();
+    storage.limit(Some(150_000));
+    assert_eq!(log.append(&[author.clone().record(1, 100_000, 0)]), Err(LogError::Full));
+    log.append(&[author.record(1, 40_000, 0)]).unwrap();
+    assert_eq!(all_records(&log).len(), 2);
+}
+
+#[test]
+fn a_byte_changed_under_an_open_log_is_told_by_every_read() {
+    let (storage, records) = written(&[2, 1]);
+    let (log, _) = open(storage.clone());
+    let reader = log.reader();
+    let record_at = SEGMENT_HEADER_BYTES + 48 + 2 * 4;
+    // The second record of the first group: its header, its facts, its content; then the table in front of both.
+    let second_at = record_at + records[0].encoded_bytes();
+    for offset in [second_at, second_at + 96, second_at + 96 + records[1].facts.len(), record_at - 4] {
+        storage.flip(&segment_names(&storage)[0], offset, 4);
+        assert_eq!(reader.read(Position(1)).unwrap(), records[0]);
+        assert!(matches!(reader.read(Position(2)), Err(LogError::Corrupt(damage)) if damage.position == Position(2)));
+        assert_eq!(reader.read(Position(3)).unwrap(), records[2]);
+        let scanned: Vec<_> = reader.scan(Position(1)).collect();
+        assert!(matches!(scanned.as_slice(), [Err(LogError::Corrupt(_))]));
+        storage.flip(&segment_names(&storage)[0], offset, 4);
+    }
 }
 
 #[test]

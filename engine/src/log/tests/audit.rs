@@ -3,7 +3,12 @@
 use super::{Author, ENTROPY, SMALL, all_records, open, segment_names, written};
 use crate::ids::{Position, Revision, TenantId, Time};
 use crate::log::audit::{Beside, verify, verify_each};
-use crate::log::{Fault, Log, LogError, MemoryStorage, Record, SEGMENT_HEADER_BYTES, Storage, Unsynced, What};
+use crate::log::directory::{Continuation, Segment, open_segment};
+use crate::log::group::{self, GroupContext};
+use crate::log::walk::{Step, Walk};
+use crate::log::{
+    ChainCheck, Fault, Log, LogError, MemoryStorage, Record, SEGMENT_HEADER_BYTES, Storage, Unsynced, What,
+};
 
 fn verified(storage: &MemoryStorage) -> u64 {
     verify(storage, Beside::Nobody).unwrap().events
@@ -119,17 +124,28 @@ fn gaps_in_revisions_and_tenant_sequences_and_times_are_found() {
     assert!(matches!(what, What::RevisionGap { found: 4, expected: 3, .. }), "{what:?}");
     let what = found(&|record| record.envelope.tenant_sequence = 2);
     assert_eq!(what, What::TenantSequenceGap { tenant: TenantId(2), found: 2, expected: 4 });
+}
 
-    // The writer refuses times that run backwards, so this group is put there by hand.
-    let storage = MemoryStorage::new();
-    let (mut log, _) = open(storage.clone());
-    let mut author = Author::default();
-    log.append(&author.records(2)).unwrap();
-    let mut late = author.record(1, 0, 0);
-    late.envelope.time = Time(5);
-    append_by_hand(&storage, &mut log, &[late]);
-    let what = verify(&storage, Beside::Nobody).unwrap_err().what;
-    assert_eq!(what, What::TimeBackwards { found: 5, before: 1_700_000_000_001 });
+#[test]
+fn times_and_terms_that_run_backwards_are_found() {
+    // The writer refuses these, so the groups are put there by hand.
+    let found = |term, change: &dyn Fn(&mut Record)| {
+        let (storage, mut author) = (MemoryStorage::new(), Author::default());
+        drop(open(storage.clone()));
+        let (mut log, _) = open(storage.clone());
+        log.append(&author.records(2)).unwrap();
+        drop(log);
+        let (mut log, _) = open(storage.clone());
+        log.append(&author.records(2)).unwrap();
+        let mut record = author.record(1, 0, 0);
+        change(&mut record);
+        append_by_hand(&storage, &log, term, &[record]);
+        verify(&storage, Beside::Nobody).map_err(|damage| damage.what)
+    };
+    assert_eq!(found(2, &|_| ()).unwrap().events, 5);
+    assert_eq!(found(1, &|_| ()), Err(What::TermBackwards { found: 1, before: 2 }));
+    let late = found(2, &|record| record.envelope.time = Time(5));
+    assert_eq!(late, Err(What::TimeBackwards { found: 5, before: 1_700_000_000_002 }));
 }
 
 #[test]
@@ -138,35 +154,30 @@ fn a_record_changed_with_all_checksums_mended_is_found_by_the_chain() {
     let (mut log, _) = open(storage.clone());
     let mut author = Author::default();
     log.append(&author.records(2)).unwrap();
-    let offset = end_of_groups(&storage);
+    let (offset, context) = (end_of_groups(&storage), context(&storage, &log, 1));
     let mut record = author.record(1, 10, 10);
     log.append(std::slice::from_ref(&record)).unwrap();
-    let chain = log.head().1;
-    drop(log);
+    log.append(&author.records(2)).unwrap();
 
     record.facts = vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10].into();
-    let identity = super::super::directory::open_segment(
-        &storage,
-        &segment_names(&storage)[0],
-        &super::super::directory::Continuation::FIRST,
-    );
-    let context = crate::log::group::GroupContext {
-        term: 1,
-        durable_through: Position(2),
-        salt: identity.unwrap().header.identity.salt,
-        chain,
-    };
-    let mut forged = crate::log::group::encode(&[record], &context);
+    let mut forged = group::encode(&[record], &context);
     let chain_at = forged.len() - 36;
-    forged[chain_at..chain_at + 32].copy_from_slice(&chain.0);
+    forged[chain_at..chain_at + 32].copy_from_slice(&log.reader().chain_at(Position(3)).unwrap().0);
     let checksum = crc32c::crc32c(&forged[48..chain_at + 32]);
     forged[chain_at + 32..].copy_from_slice(&checksum.to_le_bytes());
     storage.write_at(&segment_names(&storage)[0], offset, &forged).unwrap();
     storage.sync_data(&segment_names(&storage)[0]).unwrap();
 
     let damage = verify(&storage, Beside::Nobody).unwrap_err();
-    assert_eq!((damage.what, damage.offset, damage.position), (What::Chain, offset, Position(3)));
-    assert!(matches!(Log::open(storage, SMALL, ENTROPY), Err(LogError::Corrupt(damage)) if damage.what == What::Chain));
+    assert_eq!((&damage.what, damage.offset, damage.position), (&What::Chain, offset, Position(3)));
+    let reader = log.reader();
+    assert_eq!(reader.chain_at(Position(3)), Err(LogError::Corrupt(damage.clone())));
+    assert_eq!(reader.scan(Position(1)).filter(Result::is_ok).count(), 5);
+    let scanned: Vec<_> = reader.scan_checked(Position(1), ChainCheck::Verify).collect();
+    assert_eq!(scanned.last(), Some(&Err(LogError::Corrupt(damage.clone()))));
+    assert_eq!(scanned.len(), 3);
+    drop(log);
+    assert_eq!(Log::open(storage, SMALL, ENTROPY).err(), Some(LogError::Corrupt(damage)));
 }
 
 #[test]
@@ -219,23 +230,27 @@ fn a_log_is_verified_while_it_is_being_written() {
     assert!(verify(&storage(), Beside::Nobody).unwrap().events >= *verified.last().unwrap());
 }
 
-/// Writes a group where the log would, without the log's checks.
-fn append_by_hand(storage: &MemoryStorage, log: &mut Log<MemoryStorage>, records: &[Record]) {
-    let name = segment_names(storage).pop().unwrap();
-    let segment = super::super::directory::open_segment(storage, &name, &super::super::directory::Continuation::FIRST);
+/// What the log's next group says of itself, under this term.
+fn context(storage: &MemoryStorage, log: &Log<MemoryStorage>, term: u64) -> GroupContext {
     let (head, chain) = log.head();
-    let salt = segment.unwrap().header.identity.salt;
-    let context = crate::log::group::GroupContext { term: 1, durable_through: head, salt, chain };
-    let bytes = crate::log::group::encode(records, &context);
+    GroupContext { term, durable_through: head, salt: only_segment(storage).header.identity.salt, chain }
+}
+
+/// Writes a group where the log would, without the log's checks.
+fn append_by_hand(storage: &MemoryStorage, log: &Log<MemoryStorage>, term: u64, records: &[Record]) {
+    let bytes = group::encode(records, &context(storage, log, term));
+    let name = only_segment(storage).name;
     storage.write_at(&name, end_of_groups(storage), &bytes).unwrap();
     storage.sync_data(&name).unwrap();
 }
 
+fn only_segment(storage: &MemoryStorage) -> Segment {
+    open_segment(storage, &segment_names(storage)[0], &Continuation::FIRST).unwrap()
+}
+
 /// Where the only segment's groups end.
 fn end_of_groups(storage: &MemoryStorage) -> u64 {
-    let name = segment_names(storage).pop().unwrap();
-    let segment = super::super::directory::open_segment(storage, &name, &super::super::directory::Continuation::FIRST);
-    let mut walk = super::super::walk::Walk::whole(segment.unwrap());
-    while let super::super::walk::Step::Group(..) = walk.step(storage) {}
+    let mut walk = Walk::whole(only_segment(storage));
+    while let Step::Group(..) = walk.step(storage) {}
     walk.offset()
 }

@@ -3,7 +3,9 @@
 use super::{Author, ENTROPY, READ_ONLY, SMALL, all_records, open, segment_names, written};
 use crate::ids::Position;
 use crate::log::audit::{Beside, verify};
-use crate::log::{Fault, Log, LogError, MemoryStorage, SEGMENT_HEADER_BYTES, Storage, Unsynced, What};
+use crate::log::{
+    Fault, GROUP_BYTES_MAX, Log, LogError, LogOptions, MemoryStorage, SEGMENT_HEADER_BYTES, Storage, Unsynced, What,
+};
 
 /// A disk on which the last of two groups was torn after so many bytes.
 fn torn(bytes: usize) -> MemoryStorage {
@@ -116,6 +118,26 @@ fn a_lost_header_sector_with_the_next_group_behind_it_is_corruption() {
     storage.sync_data(&name).unwrap();
     let Err(LogError::Corrupt(damage)) = Log::open(storage, SMALL, ENTROPY) else { panic!("it was not told") };
     assert_eq!((damage.what, damage.position), (What::NotZero, Position(3)));
+}
+
+#[test]
+fn bytes_beyond_the_reach_of_one_group_are_never_a_torn_tail() {
+    // The torn group's own header tells its reach.
+    let storage = torn(600);
+    storage.flip(&segment_names(&storage)[0], 8000, 1);
+    assert!(matches!(Log::open(storage, SMALL, ENTROPY), Err(LogError::Corrupt(_))));
+
+    // Without a header, it is that of the largest group.
+    for (distance, is_torn) in [(GROUP_BYTES_MAX - 1, true), (GROUP_BYTES_MAX, false)] {
+        let storage = MemoryStorage::new();
+        let options = LogOptions { segment_bytes: 1024 * 1024, read_only: false };
+        drop(Log::open(storage.clone(), options, ENTROPY).unwrap());
+        storage.flip(&segment_names(&storage)[0], SEGMENT_HEADER_BYTES + distance, 1);
+        match Log::open(storage, options, ENTROPY) {
+            Ok((_, recovery)) => assert!(is_torn && recovery.quarantined.is_some()),
+            Err(error) => assert!(!is_torn && matches!(error, LogError::Corrupt(_))),
+        }
+    }
 }
 
 #[test]
