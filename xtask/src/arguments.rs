@@ -1,0 +1,152 @@
+//! The command line of `cargo xtask`, read without a library so that the command itself is built in seconds.
+
+use std::path::PathBuf;
+
+/// What `cargo xtask` and `cargo xtask help` print.
+pub const HELP: &str = "\
+cargo xtask test [--only STAGE]... [--long] [--seconds N] [--list]
+    Installs what is missing and runs every stage. A missing part fails the run, nothing is skipped.
+    --only STAGE   that stage with what it needs; may be repeated
+    --long         600 s for each fuzz target, and cargo-deny besides our own check
+    --seconds N    N seconds for each fuzz target (15 unless --long)
+    --list         names the stages and what each does
+
+cargo xtask fuzz [TARGET]... [--seconds N] [--input FILE] [--merge]
+    Fuzzes the named targets, or all, on the stable compiler.
+    --seconds N    how long each (60)
+    --input FILE   runs one target on one input, as found in fuzz/artifacts
+    --merge        afterwards adds what reached new code to fuzz/corpus
+
+cargo xtask bench [ARGUMENT]...
+    Runs the benches; the arguments go to them.
+";
+
+/// A parsed command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arguments {
+    /// `test`
+    Test(Test),
+    /// `test --list`
+    List,
+    /// `fuzz`
+    Fuzz(Fuzz),
+    /// `bench`, with what goes to the benches
+    Bench(Vec<String>),
+    /// `help`
+    Help,
+}
+
+/// What `test` shall do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Test {
+    /// The stages asked for; all when empty.
+    pub only: Vec<String>,
+    /// Whether the slow parts run too.
+    pub long: bool,
+    /// Seconds for each fuzz target, if given.
+    pub seconds: Option<u64>,
+}
+
+/// What `fuzz` shall do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fuzz {
+    /// The targets asked for; all when empty.
+    pub targets: Vec<String>,
+    /// Seconds for each target, if given.
+    pub seconds: Option<u64>,
+    /// One input to run instead of fuzzing.
+    pub input: Option<PathBuf>,
+    /// Whether the committed corpus grows by what was found.
+    pub merge: bool,
+}
+
+impl Arguments {
+    /// Reads the words after `cargo xtask`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says which word is wrong.
+    pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut words = words.into_iter();
+        match words.next().as_deref() {
+            None | Some("help" | "--help" | "-h") => Ok(Self::Help),
+            Some("test") => parse_test(words),
+            Some("fuzz") => parse_fuzz(words),
+            Some("bench") => Ok(Self::Bench(words.collect())),
+            Some(other) => Err(format!("there is no command {other:?}")),
+        }
+    }
+}
+
+fn parse_test(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let mut test = Test::default();
+    let mut list = false;
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--only" => test.only.push(value(&word, words.next())?),
+            "--seconds" => test.seconds = Some(seconds(&word, words.next())?),
+            "--long" => test.long = true,
+            "--list" => list = true,
+            "--help" | "-h" => return Ok(Arguments::Help),
+            other => return Err(format!("test does not know {other:?}")),
+        }
+    }
+    Ok(if list { Arguments::List } else { Arguments::Test(test) })
+}
+
+fn parse_fuzz(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let mut fuzz = Fuzz::default();
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--seconds" => fuzz.seconds = Some(seconds(&word, words.next())?),
+            "--input" => fuzz.input = Some(value(&word, words.next())?.into()),
+            "--merge" => fuzz.merge = true,
+            "--help" | "-h" => return Ok(Arguments::Help),
+            option if option.starts_with('-') => return Err(format!("fuzz does not know {option:?}")),
+            target => fuzz.targets.push(target.into()),
+        }
+    }
+    if fuzz.input.is_some() && fuzz.targets.len() != 1 {
+        return Err("--input needs exactly one target".into());
+    }
+    Ok(Arguments::Fuzz(fuzz))
+}
+
+fn value(option: &str, word: Option<String>) -> Result<String, String> {
+    word.ok_or_else(|| format!("{option} needs a value"))
+}
+
+fn seconds(option: &str, word: Option<String>) -> Result<u64, String> {
+    let word = value(option, word)?;
+    match word.parse() {
+        Ok(seconds) if seconds > 0 => Ok(seconds),
+        _ => Err(format!("{option} takes a whole number of seconds from 1, not {word:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, Fuzz, Test};
+
+    fn parse(line: &str) -> Result<Arguments, String> {
+        Arguments::parse(line.split_whitespace().map(String::from))
+    }
+
+    #[test]
+    fn every_option_reaches_its_field() {
+        let test = Test { only: vec!["lint".into(), "fuzz".into()], long: true, seconds: Some(3) };
+        assert_eq!(parse("test --only lint --only fuzz --long --seconds 3"), Ok(Arguments::Test(test)));
+        assert_eq!(parse("test --list"), Ok(Arguments::List));
+        let fuzz = Fuzz { targets: vec!["frame".into()], seconds: Some(9), input: Some("a/b".into()), merge: true };
+        assert_eq!(parse("fuzz frame --seconds 9 --input a/b --merge"), Ok(Arguments::Fuzz(fuzz)));
+        assert_eq!(parse("bench decide --quick"), Ok(Arguments::Bench(vec!["decide".into(), "--quick".into()])));
+        assert_eq!(parse(""), Ok(Arguments::Help));
+    }
+
+    #[test]
+    fn a_wrong_word_is_refused_not_ignored() {
+        for line in ["tset", "test lint", "test --only", "test --seconds 0", "fuzz --fast", "fuzz --input x"] {
+            assert!(parse(line).is_err(), "{line} was accepted");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The tests in `tests/system`: the release binary as users run it, with `strace`, signals and real sockets.
+//!
+//! Their `[[test]]` entries say `test = false`, so plain `cargo test` leaves them to this stage; the list is the manifest.
+
+use crate::child::{Child, Failure};
+
+use super::{Context, Stage};
+
+/// The tests of the release binary.
+pub(super) const STAGE: Stage = Stage {
+    name: "system",
+    about: "the release binary under strace, SIGKILL and hostile clients (tests/system)",
+    needs: &["install", "release"],
+    plain: false,
+    run,
+};
+
+fn run(context: &Context) -> Result<(), Failure> {
+    let tests = context.workspace.system_tests()?;
+    if tests.is_empty() {
+        return Err(Failure::new("tests/Cargo.toml lists no test of tests/system"));
+    }
+    let named = tests.iter().flat_map(|target| ["--test", target.name.as_str()]);
+    // With --workspace the dependencies have the features that the plain stage built them with.
+    let test = Child::cargo("test").args(["--workspace", "--locked", "--no-fail-fast"]).args(named);
+    let binary = context.workspace.release_binary().display().to_string();
+    test.env("TIDINGS_BINARY", binary).run(&context.workspace.root)
+}
