@@ -108,6 +108,21 @@ fn a_segment_of_another_log_is_found() {
 }
 
 #[test]
+fn a_segment_header_with_another_chain_and_a_mended_checksum_is_found() {
+    let (storage, _) = written(&[20, 20]);
+    let name = &segment_names(&storage)[1];
+    let mut header = [0; SEGMENT_HEADER_BYTES];
+    storage.read_at(name, 0, &mut header).unwrap();
+    header[70] ^= 1;
+    let checksum = crc32c::crc32c(&header[..SEGMENT_HEADER_BYTES - 4]);
+    header[SEGMENT_HEADER_BYTES - 4..].copy_from_slice(&checksum.to_le_bytes());
+    storage.write_at(name, 0, &header).unwrap();
+    let damage = verify(&storage, Beside::Nobody).unwrap_err();
+    assert_eq!((&damage.what, &damage.segment), (&What::SegmentForeign, name));
+    assert_eq!(Log::open(storage, SMALL, ENTROPY).err(), Some(LogError::Corrupt(damage)));
+}
+
+#[test]
 fn gaps_in_revisions_and_tenant_sequences_and_times_are_found() {
     let found = |change: &dyn Fn(&mut Record)| {
         let storage = MemoryStorage::new();
@@ -140,6 +155,10 @@ fn times_and_terms_that_run_backwards_are_found() {
         let mut record = author.record(1, 0, 0);
         change(&mut record);
         append_by_hand(&storage, &log, term, &[record]);
+        drop(log);
+        if term == 1 {
+            assert!(matches!(Log::open(storage.clone(), SMALL, ENTROPY), Err(LogError::Corrupt(_))));
+        }
         verify(&storage, Beside::Nobody).map_err(|damage| damage.what)
     };
     assert_eq!(found(2, &|_| ()).unwrap().events, 5);
