@@ -1,7 +1,8 @@
 //! Opening connections.
 
 use crate::client::{Client, Transport};
-use crate::discovery::{Places, wrong};
+use crate::discovery::Places;
+use crate::http::wrong;
 use crate::error::ClientError;
 use crate::frame_stream::FrameStream;
 use hyper::Uri;

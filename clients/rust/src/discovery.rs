@@ -2,14 +2,8 @@
 
 use crate::connector::Connector;
 use crate::error::ClientError;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::header::{ACCEPT, HOST};
-use hyper::{Request, Uri};
-use hyper_util::rt::TokioIo;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-
-/// Most bytes of the answer.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Where a server's carriers are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,39 +42,10 @@ impl Connector {
     /// The server cannot be reached, or its answer is not what `GET /v1/connect` gives.
     pub async fn discover(&self, server: &str) -> Result<Places, ClientError> {
         let url = format!("{}/v1/connect", server.trim_end_matches('/'));
-        let uri: Uri = url.parse().map_err(|error| wrong(&url, &error))?;
-        self.within(async {
-            let stream = self.open_tcp(&uri).await?;
-            let (mut sender, connection) =
-                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::failed)?;
-            let answer = async {
-                let request = Request::get(uri.path())
-                    .header(HOST, uri.authority().map_or("", |authority| authority.as_str()))
-                    .header(ACCEPT, "application/json")
-                    .body(Empty::<&[u8]>::new())
-                    .map_err(|error| wrong(&url, &error))?;
-                let response = sender.send_request(request).await.map_err(ClientError::failed)?;
-                if !response.status().is_success() {
-                    return Err(ClientError::Refused { status: Some(response.status().as_u16()) });
-                }
-                let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-                Ok(serde_json::from_slice(&body.map_err(ClientError::failed)?.to_bytes())?)
-            };
-            tokio::pin!(connection);
-            tokio::pin!(answer);
-            // The connection must be driven beside the question; it may end just before the answer is complete.
-            tokio::select! {
-                places = &mut answer => places,
-                ended = &mut connection => {
-                    ended.map_err(ClientError::failed)?;
-                    answer.await
-                }
-            }
-        })
-        .await
+        let answer = self.request("GET", &url, &[], Bytes::new()).await?;
+        match answer.status {
+            200 => Ok(serde_json::from_slice(&answer.body)?),
+            status => Err(ClientError::Refused { status: Some(status) }),
+        }
     }
-}
-
-pub(crate) fn wrong(url: &str, cause: &dyn std::fmt::Display) -> ClientError {
-    ClientError::Url { url: url.to_owned(), cause: cause.to_string() }
 }

@@ -24,9 +24,11 @@ mod connector;
 mod discovery;
 mod error;
 mod frame_stream;
+mod http;
 
 pub use backoff::Backoff;
 pub use client::{Client, Transport};
 pub use connector::{Connector, Trust};
 pub use discovery::{Places, WebTransportPlace};
 pub use error::ClientError;
+pub use http::Answer;

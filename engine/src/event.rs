@@ -1,0 +1,248 @@
+//! What can have happened. An event is facts: clear, kept for ever and never personal; the personal part is [`Content`].
+
+use crate::grant::Role;
+use crate::ids::{Position, StreamId, Time};
+use crate::item::{Filter, Mark};
+use crate::log;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tidings_wire::Severity;
+
+/// Tag of postcard 1 as the codec of facts and content: the first byte of each.
+const CODEC_POSTCARD: u8 = 1;
+
+/// One thing that happened, as recorded in the facts of its record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A tenant arose. Its number is the envelope's tenant.
+    TenantCreated {
+        /// The tenant's name.
+        name: String,
+    },
+    /// A person was seen for the first time, or with other roles or topics than last recorded. In the person's stream.
+    SubjectObserved {
+        /// Roles of the grant, sorted.
+        roles: Vec<Role>,
+        /// Topics of the grant, sorted.
+        topics: Vec<String>,
+    },
+    /// A notification was published. In the tenant's stream. One event, whatever the audience.
+    NotificationPublished(Published),
+    /// A notification was taken back: it leaves every inbox. In the tenant's stream.
+    NotificationRetracted {
+        /// The notification.
+        notification: Position,
+    },
+    /// A mark was set on items. In the stream of the inbox's owner: a person, or the tenant for the tenant inbox.
+    ItemsMarked {
+        /// Which mark.
+        mark: Mark,
+        /// The notifications, ascending.
+        items: Vec<Position>,
+    },
+    /// A mark was set on every item up to a place that a filter matches. In the stream of the inbox's owner.
+    AllItemsMarked {
+        /// Which mark.
+        mark: Mark,
+        /// Which items, judged by their states just before this event.
+        filter: Filter,
+        /// Greatest order key that is covered; this event's own position at most.
+        up_to: Position,
+    },
+}
+
+/// The facts of a published notification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Whom it is for.
+    pub audience: Audience,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// What kind of thing it is about.
+    pub category: Option<String>,
+    /// Filterable labels, sorted and without doubles.
+    pub tags: Vec<String>,
+    /// Which workflow made it.
+    pub workflow: Option<String>,
+    /// When it goes by itself.
+    pub expires: Option<Time>,
+    /// Keyed hash of the group key.
+    pub group: Option<[u8; 16]>,
+}
+
+/// Whom a notification is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Audience {
+    /// People by their streams: one, or a list of at most 10,000.
+    People(Vec<StreamId>),
+    /// Everyone of the tenant.
+    Tenant,
+    /// Everyone who follows the topic.
+    Topic(String),
+    /// Everyone who has the role.
+    Role(Role),
+    /// Everyone of every tenant.
+    Platform,
+}
+
+/// Facts as they stand in a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Stream of who caused it. All zero: the engine itself.
+    pub actor: StreamId,
+    /// Hash of the request's arguments, by which a retry with another body is told. All zero: the command had no key.
+    pub fingerprint: [u8; 16],
+    /// What happened.
+    pub event: Event,
+}
+
+/// The personal part of a published notification: sealed and removable from issue 3 on, so nothing else may depend on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// One line.
+    pub subject: Option<String>,
+    /// The text.
+    pub body: String,
+    /// The application's own value, as JSON text.
+    pub data: Option<String>,
+    /// Address of a picture.
+    pub avatar: Option<String>,
+    /// The application's id of who caused it.
+    pub actor: Option<String>,
+    /// The main button, as JSON text of the wire.
+    pub primary_action: Option<String>,
+    /// The other button, as JSON text of the wire.
+    pub secondary_action: Option<String>,
+    /// Where a click leads, as JSON text of the wire.
+    pub redirect: Option<String>,
+    /// Items of one group belong together.
+    pub group_key: Option<String>,
+    /// The publisher's own name for it.
+    pub transaction_id: Option<String>,
+    /// The person it is for, when it is one.
+    pub recipient: Option<String>,
+}
+
+/// An event with its envelope, decoded from a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Position, stream, revision, time and the rest of the fixed part.
+    pub envelope: log::Envelope,
+    /// What happened and who caused it.
+    pub facts: Facts,
+    /// The stored content, undecoded; empty where the event has none.
+    pub content: Bytes,
+}
+
+/// Bytes of a record are not what this version can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The codec tag is unknown.
+    #[error("codec {found} is not known")]
+    Codec {
+        /// The tag.
+        found: u8,
+    },
+    /// The event version is newer than this program.
+    #[error("event type {event_type} has version {found}, at most {known} is known")]
+    Version {
+        /// Which type.
+        event_type: u16,
+        /// Its version in the log.
+        found: u16,
+        /// The newest that is known.
+        known: u16,
+    },
+    /// The bytes are not of the codec.
+    #[error("{part} of the record cannot be decoded")]
+    Malformed {
+        /// `facts` or `content`.
+        part: &'static str,
+    },
+}
+
+impl Event {
+    /// Number of the type in the envelope. Never reused.
+    #[must_use]
+    pub const fn type_number(&self) -> u16 {
+        match self {
+            Self::TenantCreated { .. } => 1,
+            Self::SubjectObserved { .. } => 2,
+            Self::NotificationPublished(_) => 3,
+            Self::NotificationRetracted { .. } => 4,
+            Self::ItemsMarked { .. } => 5,
+            Self::AllItemsMarked { .. } => 6,
+        }
+    }
+
+    /// Name of the type in audits.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::TenantCreated { .. } => "TenantCreated",
+            Self::SubjectObserved { .. } => "SubjectObserved",
+            Self::NotificationPublished(_) => "NotificationPublished",
+            Self::NotificationRetracted { .. } => "NotificationRetracted",
+            Self::ItemsMarked { .. } => "ItemsMarked",
+            Self::AllItemsMarked { .. } => "AllItemsMarked",
+        }
+    }
+
+    /// Version that this program writes for the type.
+    #[must_use]
+    pub const fn version(&self) -> u16 {
+        1
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Bytes {
+    let bytes = postcard::to_extend(value, vec![CODEC_POSTCARD]).expect("a growing vector takes every value");
+    Bytes::from(bytes)
+}
+
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], part: &'static str) -> Result<T, DecodeError> {
+    match bytes.split_first() {
+        Some((&CODEC_POSTCARD, rest)) => postcard::from_bytes(rest).map_err(|_| DecodeError::Malformed { part }),
+        Some((&found, _)) => Err(DecodeError::Codec { found }),
+        None => Err(DecodeError::Malformed { part }),
+    }
+}
+
+impl Facts {
+    /// The bytes for a record.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        encode(self)
+    }
+}
+
+impl Content {
+    /// The bytes for a record.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        encode(self)
+    }
+
+    /// Reads the stored content of a record.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the bytes are of no known codec, or were redacted.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode(bytes, "content")
+    }
+}
+
+impl Recorded {
+    /// Decodes a record.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when a newer program wrote it, or the facts are of no known codec.
+    pub fn decode(record: log::Record) -> Result<Self, DecodeError> {
+        let facts: Facts = decode(&record.facts, "facts")?;
+        let (found, known) = (record.envelope.event_version, facts.event.version());
+        if found > known {
+            return Err(DecodeError::Version { event_type: record.envelope.event_type, found, known });
+        }
+        Ok(Self { envelope: record.envelope, facts, content: record.content })
+    }
+}

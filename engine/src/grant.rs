@@ -1,0 +1,126 @@
+//! What a verified token permits, as a value: the only thing about a caller that reaches `decide`.
+
+use crate::ids::{StreamId, Time};
+use crate::keys::TenantTag;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What a person or service may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Has an inbox.
+    User,
+    /// Publishes and retracts.
+    Service,
+    /// Reads and marks the tenant inbox.
+    TenantAdmin,
+    /// Reads the log.
+    Auditor,
+    /// Exports and erases.
+    PrivacyOfficer,
+    /// May do everything on the platform.
+    SuperAdmin,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 6] =
+        [Self::User, Self::Service, Self::TenantAdmin, Self::Auditor, Self::PrivacyOfficer, Self::SuperAdmin];
+
+    /// The word in tokens.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Service => "service",
+            Self::TenantAdmin => "tenant_admin",
+            Self::Auditor => "auditor",
+            Self::PrivacyOfficer => "privacy_officer",
+            Self::SuperAdmin => "super_admin",
+        }
+    }
+
+    /// The role of a word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// Something a role may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Right {
+    /// Read and mark one's own inbox.
+    OwnInbox,
+    /// Publish and retract within the tenant.
+    Publish,
+    /// Read the tenant inbox.
+    ReadTenantInbox,
+    /// Mark items of the tenant inbox.
+    MarkTenantInbox,
+    /// Read and mark the platform inbox.
+    PlatformInbox,
+    /// Read the log of the tenant.
+    Audit,
+}
+
+impl Right {
+    /// Every right.
+    pub const ALL: [Self; 6] = [
+        Self::OwnInbox,
+        Self::Publish,
+        Self::ReadTenantInbox,
+        Self::MarkTenantInbox,
+        Self::PlatformInbox,
+        Self::Audit,
+    ];
+
+    /// The table of rights: whether `role` alone gives this right.
+    #[must_use]
+    pub const fn is_given_by(self, role: Role) -> bool {
+        match self {
+            Self::OwnInbox => matches!(role, Role::User | Role::TenantAdmin | Role::SuperAdmin),
+            Self::Publish => matches!(role, Role::Service | Role::TenantAdmin | Role::SuperAdmin),
+            Self::ReadTenantInbox => {
+                matches!(role, Role::Service | Role::TenantAdmin | Role::Auditor | Role::SuperAdmin)
+            }
+            Self::MarkTenantInbox => matches!(role, Role::TenantAdmin | Role::SuperAdmin),
+            Self::PlatformInbox => matches!(role, Role::SuperAdmin),
+            Self::Audit => matches!(role, Role::Auditor | Role::SuperAdmin),
+        }
+    }
+}
+
+/// What a verified token permits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The tenant's name.
+    pub tenant: Arc<str>,
+    /// The tenant's own stream.
+    pub tenant_stream: StreamId,
+    /// What item ids and cursors of the tenant carry.
+    pub tenant_tag: TenantTag,
+    /// The person or service.
+    pub subject: Arc<str>,
+    /// The subject's stream.
+    pub stream: StreamId,
+    /// Sorted, without doubles.
+    pub roles: Vec<Role>,
+    /// Sorted, without doubles.
+    pub topics: Vec<String>,
+    /// The token's own id, `jti`.
+    pub token_id: Option<String>,
+    /// When the token was made, `iat`.
+    pub issued: Option<Time>,
+    /// When the grant ends: `exp` plus the leeway.
+    pub expires: Time,
+}
+
+impl Grant {
+    /// Whether any of the roles gives the right.
+    #[must_use]
+    pub fn permits(&self, right: Right) -> bool {
+        self.roles.iter().any(|role| right.is_given_by(*role))
+    }
+}

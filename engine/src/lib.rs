@@ -1,0 +1,22 @@
+//! The engine of Tidings: decide, apply, log, token, session and admission.
+//!
+//! Nothing here knows a runtime, a clock, a socket or a source of randomness: `now` and entropy are arguments. The one
+//! exception to "pure" is blocking file I/O in [`log`], behind a storage trait that the memory log implements too.
+
+pub mod admission;
+pub mod command;
+pub mod cursor;
+pub mod engine;
+pub mod event;
+pub mod grant;
+pub mod ids;
+pub mod item;
+pub mod keys;
+pub mod limits;
+pub mod log;
+pub mod rate;
+pub mod rejection;
+pub mod request;
+pub mod session;
+pub mod state;
+pub mod token;

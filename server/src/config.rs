@@ -1,0 +1,192 @@
+//! The configuration: a file, then `TIDINGS__SECTION__KEY` of the environment, then flags. Unknown keys are errors.
+
+mod layers;
+
+pub use layers::{ConfigError, load};
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tidings_engine::limits::Limits;
+
+/// The whole configuration. Every field has a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the log and its secrets are: `./tidings-data`.
+    pub data: PathBuf,
+    /// The HTTP side.
+    pub http: Listen,
+    /// The QUIC side.
+    pub quic: Quic,
+    /// Metrics and administration.
+    pub admin: Admin,
+    /// Certificate for HTTP and QUIC.
+    pub tls: Option<Tls>,
+    /// What clients are told, where it differs from what is listened on.
+    pub public: Public,
+    /// Which pages may connect.
+    pub origins: Origins,
+    /// Keys that tokens are signed with.
+    pub keys: Vec<Key>,
+    /// How tokens are read.
+    pub token: Token,
+    /// The log.
+    pub log: Log,
+    /// Every limit an operator may set.
+    pub limits: Limits,
+}
+
+/// Where the HTTP side listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// Address and port: `127.0.0.1:8080`. Port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// Where the QUIC side listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Quic {
+    /// Address and UDP port: `127.0.0.1:4433`. Port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// Where metrics and administration listen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Address and port: `127.0.0.1:9464`. Port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// Certificate and key, PEM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key, PKCS#8, PKCS#1 or SEC1.
+    pub key: PathBuf,
+}
+
+/// Addresses as clients reach them, for a server behind names or proxies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Public {
+    /// Such as `https://notify.example:4433/v1/connect/webtransport`.
+    pub webtransport: Option<String>,
+    /// Such as `wss://notify.example/v1/connect/websocket`.
+    pub websocket: Option<String>,
+}
+
+/// Which pages may connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Origins {
+    /// Exact origins such as `https://app.example`. Nobody else.
+    pub allow: Vec<String>,
+}
+
+/// One key and what it may assert.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// Its name in token headers. Needed when there are several keys.
+    pub kid: Option<String>,
+    /// How it signs; a token's own header has no say.
+    pub algorithm: KeyAlgorithm,
+    /// HS256: a file whose bytes are the secret, at least 32.
+    pub secret_file: Option<PathBuf>,
+    /// EdDSA: a file with the public key, PEM.
+    pub public_key_file: Option<PathBuf>,
+    /// `iss` that tokens must carry.
+    pub issuer: Option<String>,
+    /// `aud` that tokens must carry.
+    pub audience: Option<String>,
+    /// Tenants it may assert; `["*"]` is any, which must be said.
+    pub tenants: Vec<String>,
+    /// Roles it may assert: `user` and `service` when absent.
+    pub roles: Option<Vec<String>>,
+}
+
+/// How a key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyAlgorithm {
+    /// HMAC with SHA-256.
+    HS256,
+    /// Ed25519.
+    EdDSA,
+}
+
+/// How tokens are read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Token {
+    /// Name of the claim with the tenant: `tenant`.
+    pub tenant_claim: String,
+}
+
+/// The log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// Bytes of a segment file, zero-filled ahead: 64 MiB, 4 MiB under `--dev`.
+    pub segment_bytes: Option<u64>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("./tidings-data"),
+            http: Listen::default(),
+            quic: Quic::default(),
+            admin: Admin::default(),
+            tls: None,
+            public: Public::default(),
+            origins: Origins::default(),
+            keys: Vec::new(),
+            token: Token::default(),
+            log: Log::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+    }
+}
+
+impl Default for Quic {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 4433)) }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
+    }
+}
+
+impl Default for Token {
+    fn default() -> Self {
+        Self { tenant_claim: "tenant".to_owned() }
+    }
+}
+
+impl Config {
+    /// The text of a file that has the same effect. Secrets are only ever paths, so nothing needs to be hidden.
+    ///
+    /// # Errors
+    /// A value has no form in TOML.
+    pub fn text(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+}

@@ -1,0 +1,108 @@
+//! Secrets of a data directory: files of its own that only their owner may read, made once.
+
+use crate::entropy;
+use data_encoding::HEXLOWER_PERMISSIVE;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// Bytes of each secret: 32.
+pub const SECRET_BYTES: usize = 32;
+
+/// The secret that item ids, cursors and stream names of a log are made with. Losing it makes every id and cursor void.
+const LOG_SECRET: &str = "log.secret";
+/// The key that `--dev` signs and accepts tokens with.
+const DEV_KEY: &str = "dev.key";
+
+/// A secret that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// Its file cannot be read or written.
+    #[error("secret {path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Its file holds something else.
+    #[error("secret {path} is not 64 hexadecimal characters")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+/// Reads the log's secret, making it when there is none.
+///
+/// # Errors
+/// [`SecretError`]; a file that is there is never overwritten.
+pub fn log_secret(data: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
+    read_or_make(&data.join(LOG_SECRET))
+}
+
+/// Reads the development key, making it when there is none.
+///
+/// # Errors
+/// [`SecretError`]; a file that is there is never overwritten.
+pub fn dev_key(data: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
+    read_or_make(&data.join(DEV_KEY))
+}
+
+fn read_or_make(path: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
+    let failed = |source| SecretError::File { path: path.to_owned(), source };
+    match fs::read(path) {
+        Ok(text) => {
+            let malformed = || SecretError::Malformed { path: path.to_owned() };
+            let bytes = HEXLOWER_PERMISSIVE.decode(text.trim_ascii()).map_err(|_| malformed())?;
+            bytes.try_into().map_err(|_| malformed())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path).map_err(failed),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Written whole under another name and linked into place, so that a crash leaves no half secret, and two processes that
+/// start at once agree on the first.
+fn make(path: &Path) -> io::Result<[u8; SECRET_BYTES]> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let secret: [u8; SECRET_BYTES] = entropy::bytes()?;
+    let name = HEXLOWER_PERMISSIVE.encode(&entropy::bytes::<8>()?);
+    let draft = path.with_extension(name);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    writeln!(file, "{}", HEXLOWER_PERMISSIVE.encode(&secret))?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Ok(()) => {
+            fs::File::open(folder)?.sync_all()?;
+            Ok(secret)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            read_or_make(path).map_err(|error| io::Error::other(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SecretError, dev_key, log_secret};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_secret_is_made_once_for_its_owner_alone_and_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = log_secret(folder.path()).unwrap();
+        assert_eq!(log_secret(folder.path()).unwrap(), made);
+        assert_ne!(dev_key(folder.path()).unwrap(), made);
+        let path = folder.path().join("log.secret");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(&path, "short").unwrap();
+        assert!(matches!(log_secret(folder.path()), Err(SecretError::Malformed { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), b"short");
+    }
+}

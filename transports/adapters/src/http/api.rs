@@ -1,0 +1,121 @@
+//! The seam between the HTTP routes and the server: all that a route asks instead of deciding.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tidings_engine::command::{Outcome, Request};
+use tidings_engine::grant::Grant;
+use tidings_engine::ids::{Position, Time};
+use tidings_engine::item::Filter;
+use tidings_engine::keys::Keys;
+use tidings_engine::rejection::Rejection;
+use tidings_wire::{Counts, InboxName, Item, PageQuery};
+
+/// Who calls, for the security log and the rates.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The address as the server sees it.
+    pub address: SocketAddr,
+    /// The `User-Agent` header, as far as it is text.
+    pub user_agent: Option<String>,
+    /// Names the request in logs and in the answer.
+    pub request_id: String,
+}
+
+/// What kind of work a request is, for its rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// It changes something.
+    Command,
+    /// It reads.
+    Query,
+}
+
+/// A question to the projections.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// One page of an inbox.
+    Page {
+        /// Which inbox.
+        inbox: InboxName,
+        /// Which items.
+        query: PageQuery,
+    },
+    /// How many items match, for each filter.
+    Count {
+        /// Which inbox.
+        inbox: InboxName,
+        /// The filters.
+        filters: Vec<Filter>,
+    },
+    /// One item.
+    Item {
+        /// Which inbox.
+        inbox: InboxName,
+        /// Its notification.
+        notification: Position,
+    },
+}
+
+/// The answer to a [`Question`].
+#[derive(Clone, Debug)]
+pub enum Reading {
+    /// One page.
+    Page {
+        /// Newest first.
+        items: Vec<Item>,
+        /// Whether there are older ones.
+        has_more: bool,
+        /// The counts of the inbox at the same moment.
+        counts: Counts,
+    },
+    /// One number for each filter.
+    Count(Vec<u32>),
+    /// One item.
+    Item(Box<Item>),
+}
+
+/// The server as the routes see it.
+pub trait Api: Send + Sync + 'static {
+    /// The wall clock.
+    fn now(&self) -> Time;
+
+    /// The keys of item ids and cursors.
+    fn keys(&self) -> &Keys;
+
+    /// Verifies a token and takes one from the caller's rate. Logs its own refusals.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, `Forbidden` or `RateLimited`.
+    fn authenticate(&self, token: Option<&str>, work: Work, caller: &Caller) -> Result<Arc<Grant>, Rejection>;
+
+    /// Whether a page of this origin may read answers. `None`: not a browser. Logs its own refusal.
+    fn origin_allowed(&self, origin: Option<&str>, caller: &Caller) -> bool;
+
+    /// Has a command decided and made durable. The answer comes after the sync, and after the projections know it.
+    fn submit(&self, request: Request) -> impl Future<Output = Outcome> + Send;
+
+    /// Reads from the projections. Records the caller's first sight before, where that is due.
+    fn read(&self, grant: Arc<Grant>, question: Question) -> impl Future<Output = Result<Reading, Rejection>> + Send;
+
+    /// The cursor of a position for the grant's tenant.
+    fn cursor(&self, grant: &Grant, position: Position) -> String;
+
+    /// The answer of `GET /v1/connect` for a client that used `host` (the `Host` header) to reach us.
+    fn discovery(&self, host: Option<&str>) -> serde_json::Value;
+
+    /// Whether requests can be served.
+    ///
+    /// # Errors
+    /// Why not, in a plain sentence.
+    fn ready(&self) -> Result<(), &'static str>;
+
+    /// Signs a token for the demo page; `None` without `--dev`.
+    fn dev_token(&self, tenant: &str, user: &str, roles: &[String]) -> Option<Result<String, Rejection>>;
+
+    /// Whether answers go over TLS, so that HSTS is sent.
+    fn is_secure(&self) -> bool;
+
+    /// A fresh id for a request: unique, opaque.
+    fn request_id(&self) -> String;
+}
