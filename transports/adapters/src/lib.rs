@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod driver;
 pub mod framing;
 pub mod gateway;
+pub mod http;
 pub mod quic;
 mod quic_streams;
 mod raw_quic;
