@@ -128,6 +128,8 @@ export interface ClientOptions {
   /** Subscribed from the start; default `['me']`. */
   inboxes?: string[];
   carrier?: CarrierChoice;
+  /** Tabs with the same text share one connection; the person's id is a good one. */
+  share?: string;
 }
 
 export interface ClientEvents extends InboxEvents {

@@ -13,14 +13,14 @@ export class DemoPage {
    * Opens the page and puts both people on a carrier.
    * @param {{open: () => Promise<import('./browsers.mjs').Tab>}} browser
    * @param {string} url
-   * @param {'webtransport' | 'websocket'} [carrier] left to the race when absent
+   * @param {'webtransport' | 'websocket' | 'auto'} [carrier] `auto`, the default, leaves it to the race, and tabs share a connection
    */
-  static async open(browser, url, carrier) {
+  static async open(browser, url, carrier = 'auto') {
     const page = new DemoPage(await browser.open());
     await page.tab.goto(url);
     for (const user of ['ada', 'bob']) {
       await page.untilOnline(user);
-      if (carrier) await page.useCarrier(user, carrier);
+      if (carrier !== 'auto') await page.useCarrier(user, carrier);
     }
     return page;
   }

@@ -47,8 +47,7 @@ async function runBrowser(name) {
   try {
     for (const [suiteName, suite] of Object.entries(SUITES)) {
       if (options.suite && options.suite !== suiteName) continue;
-      // A suite that brings its own server decides about the carrier itself.
-      const carriers = suite.ownServer ? ['auto'] : CARRIERS.filter((carrier) => !options.carrier || options.carrier === carrier);
+      const carriers = (suite.carriers ?? CARRIERS).filter((carrier) => !options.carrier || options.carrier === carrier);
       for (const carrier of carriers) await runTest(name, browser, suiteName, suite, carrier);
     }
   } finally {

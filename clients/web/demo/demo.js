@@ -44,7 +44,7 @@ function start() {
 function signIn({ user, name }) {
   const section = byId(user);
   section.dataset.user = user;
-  const client = new TidingsClient({ token: () => devToken(user, ['user']) });
+  const client = new TidingsClient({ token: () => devToken(user, ['user']), share: user });
   const inbox = element('tidings-inbox', { heading: 'Inbox' });
   const state = element('span', { class: 'state', role: 'status', id: `${user}-status` });
   const carrier = element('p', { class: 'carrier', id: `${user}-carrier` });

@@ -7,6 +7,7 @@ import { openCarrier } from './connector.js';
 import { Inbox } from './inbox.js';
 import { newCommandId, Requests, TidingsError } from './requests.js';
 import { Session } from './session.js';
+import { TabSharing } from './tab-sharing.js';
 import { renewAfterMs, TokenSource } from './tokens.js';
 import { listenToPage } from './wakeups.js';
 
@@ -22,7 +23,9 @@ import { listenToPage } from './wakeups.js';
  * @property {string} [url] address of the server; default: where the page came from
  * @property {string[]} [inboxes] subscribed from the start; default `['me']`
  * @property {import('./connector.js').CarrierChoice} [carrier] default `auto`
- * @property {Partial<import('./connector.js').Environment & {storage: any, random: () => number}>} [environment] for tests
+ * @property {string} [share] tabs with the same text share one connection; the person's id is a good one. Each tab has its own when absent,
+ *   when a carrier is forced, or where the browser cannot
+ * @property {Partial<import('./connector.js').Environment & {storage: any, random: () => number, locks: any, BroadcastChannel: any}>} [environment] for tests
  */
 
 /** Events of an inbox that the client passes on. */
@@ -49,6 +52,8 @@ export class TidingsClient extends EventTarget {
   #memory;
   #backoff;
   #requests;
+  /** @type {TabSharing | null} */
+  #tabs;
   /** @type {Map<string, Inbox>} */
   #inboxes = new Map();
   /** @type {Status} */
@@ -68,11 +73,12 @@ export class TidingsClient extends EventTarget {
   #stopListening;
 
   /** @param {ClientOptions} options */
-  constructor({ token, url, inboxes = ['me'], carrier = 'auto', environment = {} }) {
+  constructor({ token, url, inboxes = ['me'], carrier = 'auto', share, environment = {} }) {
     super();
-    const { fetch, WebSocket, WebTransport } = /** @type {any} */ (globalThis);
+    const { fetch, WebSocket, WebTransport, BroadcastChannel, navigator } = /** @type {any} */ (globalThis);
     const clock = environment.clock ?? systemClock;
-    this.#environment = { fetch: fetch?.bind(globalThis), WebSocket, WebTransport, ...environment, clock };
+    const locks = navigator?.locks;
+    this.#environment = { fetch: fetch?.bind(globalThis), WebSocket, WebTransport, locks, BroadcastChannel, ...environment, clock };
     this.#clock = clock;
     this.#baseUrl = new URL(url ?? '/', globalThis.location?.href).href;
     this.#choice = carrier;
@@ -81,6 +87,8 @@ export class TidingsClient extends EventTarget {
     this.#memory = new CarrierMemory(new URL(this.#baseUrl).origin, { storage, clock });
     this.#backoff = new Backoff(environment.random);
     this.#requests = new Requests(clock);
+    const canShare = share !== undefined && this.#environment.locks && this.#environment.BroadcastChannel;
+    this.#tabs = canShare ? new TabSharing(`${this.#baseUrl} ${share}`, this.#environment) : null;
     for (const name of inboxes) this.#addInbox(name);
     this.#stopListening = listenToPage({
       wake: () => this.#wake(),
@@ -175,13 +183,7 @@ export class TidingsClient extends EventTarget {
         this.#setStatus('stopped', { reason: 'the token was refused and there is no other' });
         return;
       }
-      const carrier = await openCarrier({
-        baseUrl: this.#baseUrl,
-        carrier: this.#choice,
-        memory: this.#memory,
-        signal: attempt.signal,
-        environment: /** @type {any} */ (this.#environment),
-      });
+      const carrier = await this.#open(attempt.signal);
       if (attempt.signal.aborted) carrier.close();
       else this.#begin(carrier, token);
     } catch (error) {
@@ -189,6 +191,19 @@ export class TidingsClient extends EventTarget {
       const { message, retryAfterMs } = /** @type {any} */ (error);
       this.#ended({ reason: message, retryAfterMs, welcomed: false, livedMs: 0 });
     }
+  }
+
+  /** @param {AbortSignal} signal @returns {Promise<import('./carrier.js').Carrier>} */
+  #open(signal) {
+    const openOwn = () =>
+      openCarrier({
+        baseUrl: this.#baseUrl,
+        carrier: this.#choice,
+        memory: this.#memory,
+        signal,
+        environment: /** @type {any} */ (this.#environment),
+      });
+    return this.#tabs && this.#choice === 'auto' ? this.#tabs.open(openOwn, signal) : openOwn();
   }
 
   /** @param {import('./carrier.js').Carrier} carrier @param {string} token */

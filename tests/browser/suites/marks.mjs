@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { DemoPage } from '../demo-page.mjs';
 
 export const title = 'marks made in one tab appear in another';
+export const carriers = ['webtransport', 'websocket', 'auto'];
 
 export async function run({ browser, server, carrier }) {
   const here = await DemoPage.open(browser, server.url, carrier);
   const there = await DemoPage.open(browser, server.url, carrier);
+  if (carrier === 'auto') assert.equal(await there.tab.look(followersCount), 2, 'both people have one connection for both tabs');
   for (const subject of ['To read', 'To archive', 'To delete', 'To keep']) {
     await server.publish({ to: 'ada', subject, body: 'Four of these.' });
   }
@@ -43,4 +45,10 @@ export async function run({ browser, server, carrier }) {
     ]);
     await page.assertSound('ada');
   }
+}
+
+/** Runs in the page: how many clients wait for another tab's lead. */
+async function followersCount() {
+  const { pending } = await navigator.locks.query();
+  return pending.filter(({ name }) => name.startsWith('tidings ')).length;
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { DemoPage } from '../demo-page.mjs';
 
 export const title = 'after a kill and a restart open tabs converge without a reload';
+export const carriers = ['webtransport', 'websocket', 'auto'];
 
 export async function run({ browser, server, carrier }) {
   const here = await DemoPage.open(browser, server.url, carrier);
@@ -37,7 +38,8 @@ export async function run({ browser, server, carrier }) {
     { subject: 'Before the kill', isUnread: false },
   ];
   for (const page of pages) {
-    await page.untilCarrier('ada', carrier);
+    if (carrier === 'auto') await page.untilOnline('ada');
+    else await page.untilCarrier('ada', carrier);
     await page.untilRow('ada', 'To everyone, meanwhile');
     await page.untilRow('ada', 'Before the kill', { isUnread: false });
     await page.untilBadge('ada', 3);

@@ -8,6 +8,7 @@ import { Server } from '../server.mjs';
 
 export const title = 'where UDP goes nowhere WebSocket takes over';
 export const ownServer = true;
+export const carriers = ['auto'];
 
 export async function run({ browser, binary }) {
   // A socket that reads nothing: packets vanish, as behind a firewall, and no "port unreachable" comes back.
