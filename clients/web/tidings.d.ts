@@ -69,6 +69,10 @@ export interface Filter {
   /** One of them, or one of each group. */
   tags?: string[] | string[][];
   severity?: Severity | Severity[];
+  category?: string;
+  /** Milliseconds since 1970. */
+  createdGte?: number;
+  createdLte?: number;
 }
 
 /** The server's no to a command or a page. */

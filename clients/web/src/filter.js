@@ -8,6 +8,9 @@
  * @property {boolean} [snoozed]
  * @property {string[] | string[][]} [tags] one of them, or one of each group
  * @property {string | string[]} [severity]
+ * @property {string} [category]
+ * @property {number} [createdGte] milliseconds since 1970
+ * @property {number} [createdLte] milliseconds since 1970
  */
 
 /**
@@ -21,7 +24,10 @@ export function matches(item, filter) {
     agrees(item.isArchived, filter.archived) &&
     agrees(item.isSnoozed, filter.snoozed) &&
     hasTags(item.tags ?? [], filter.tags) &&
-    hasSeverity(item.severity ?? 'none', filter.severity)
+    hasSeverity(item.severity ?? 'none', filter.severity) &&
+    (filter.category === undefined || item.category === filter.category) &&
+    (filter.createdGte === undefined || Date.parse(item.createdAt) >= filter.createdGte) &&
+    (filter.createdLte === undefined || Date.parse(item.createdAt) <= filter.createdLte)
   );
 }
 

@@ -37,6 +37,9 @@ const CURSORS_COUNT_MAX = 1_024;
  * @property {ActionButton} [secondaryAction]
  * @property {string[]} [tags]
  * @property {any} [data]
+ * @property {string} [category]
+ * @property {string} [groupKey]
+ * @property {string} [expiresAt]
  * @property {{url: string, target?: string} | string} [redirect]
  * @property {'high' | 'medium' | 'low' | 'none'} [severity]
  */

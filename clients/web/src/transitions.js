@@ -110,11 +110,11 @@ export const BULK_BY_MARK = {
 };
 
 /**
- * Whether a bulk command covers an item that its filter selects: archived and snoozed ones stay as they are.
+ * Whether a bulk command covers an item that its filter selects: snoozed ones stay as they are, and archived ones unless all is deleted.
  * @param {import('./item-table.js').Item} item
  * @param {string} command
  */
 export function isCovered(item, command) {
-  if (item.isArchived || item.isSnoozed) return false;
+  if (item.isSnoozed || (item.isArchived && command !== 'delete_all')) return false;
   return command !== 'archive_read' || item.isRead;
 }

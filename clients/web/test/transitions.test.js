@@ -56,9 +56,10 @@ test('completing marks the button that was pressed, and only one that exists', (
   assert.equal(afterMark(item, 'complete', { action: 'secondary' }), item);
 });
 
-test('bulk marks leave archived and snoozed items alone', () => {
+test('bulk marks leave snoozed items alone, and archived ones unless all is deleted', () => {
   assert.ok(isCovered(itemOf(1), 'mark_all_read'));
-  assert.ok(!isCovered(itemOf(1, { isArchived: true }), 'delete_all'));
+  assert.ok(!isCovered(itemOf(1, { isArchived: true }), 'mark_all_read'));
+  assert.ok(isCovered(itemOf(1, { isArchived: true }), 'delete_all'));
   assert.ok(!isCovered(itemOf(1, { isSnoozed: true }), 'mark_all_seen'));
   assert.ok(!isCovered(itemOf(1), 'archive_read'));
 });
@@ -70,5 +71,8 @@ test('filters: one of the tags, or one of each group; severity alone or in a lis
   assert.ok(!matches(item, { tags: [['a'], ['x']] }));
   assert.ok(!matches(item, { severity: ['low'] }));
   assert.ok(!matches(item, { read: true }));
+  const at = Date.parse(item.createdAt);
+  assert.ok(matches(item, { createdGte: at, createdLte: at }));
+  assert.ok(!matches(item, { createdGte: at + 1 }) && !matches(item, { createdLte: at - 1 }) && !matches(item, { category: 'billing' }));
   assert.ok(matches(itemOf(2), { tags: [], read: false, seen: false, archived: false, snoozed: false }));
 });
