@@ -2,9 +2,9 @@
 
 use crate::client::{Client, Transport};
 use crate::discovery::Places;
-use crate::http::wrong;
 use crate::error::ClientError;
 use crate::frame_stream::FrameStream;
+use crate::http::wrong;
 use hyper::Uri;
 use rustls::RootCertStore;
 use rustls::client::danger::ServerCertVerifier;

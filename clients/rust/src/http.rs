@@ -51,7 +51,8 @@ impl Connector {
             let answer = async {
                 let (head, body) = sender.send_request(request).await.map_err(ClientError::failed)?.into_parts();
                 let text = |value: &hyper::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-                let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+                let headers =
+                    head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
                 let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(ClientError::failed)?;
                 Ok(Answer { status: head.status.as_u16(), headers, body: body.to_bytes() })
             };

@@ -18,7 +18,7 @@ pub(crate) async fn serve<G: Gateway>(
     handshake: Duration,
 ) {
     let address = connecting.remote_address();
-    let Ok(opened) = tokio::time::timeout(handshake, open(connecting)).await else {
+    let Ok(opened) = Box::pin(tokio::time::timeout(handshake, open(connecting))).await else {
         debug!(%address, "no stream within the handshake time");
         return;
     };

@@ -28,8 +28,9 @@ pub(crate) async fn serve<G: Gateway>(
     handshake: Duration,
 ) {
     let address = connecting.remote_address();
-    // The library waits for ever for a peer that completes QUIC and then only pings.
-    let accepted = tokio::time::timeout(handshake, accept(connecting, &host)).await;
+    // The library waits for ever for a peer that completes QUIC and then only pings. Boxed, so that an open session does
+    // not carry the room that its handshake took.
+    let accepted = Box::pin(tokio::time::timeout(handshake, accept(connecting, &host))).await;
     let (connection, peer) = match accepted {
         Ok(Some(accepted)) => accepted,
         Ok(None) => return,
@@ -39,7 +40,7 @@ pub(crate) async fn serve<G: Gateway>(
         }
     };
     let quic = connection.quic_connection().clone();
-    let Ok(Ok(ordered)) = tokio::time::timeout(handshake, connection.accept_bi()).await else {
+    let Ok(Ok(ordered)) = Box::pin(tokio::time::timeout(handshake, connection.accept_bi())).await else {
         debug!(%address, "no stream on the WebTransport session within the handshake time");
         quic.close(VarInt::from_u32(0), b"no stream");
         return;

@@ -4,16 +4,20 @@
 mod support;
 
 use bytes::Bytes;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
 use support::{Recorder, Told, recorder};
 use tidings_adapters::carrier::{CarrierEnd, CarrierKind, StreamKind};
 use tidings_adapters::driver::drive;
 use tidings_adapters::gateway::{Gateway, Peer};
 use tidings_adapters::websocket::WebSocketCarrier;
 use tidings_engine::ids::Time;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
@@ -22,9 +26,54 @@ const PIPE_BYTES: usize = 64;
 
 struct Piped {
     recorder: Arc<Recorder>,
-    heard: UnboundedReceiver<Told>,
+    heard: Heard,
     client: DuplexStream,
     driver: JoinHandle<()>,
+}
+
+/// What the protocol was told.
+struct Heard(UnboundedReceiver<Told>);
+
+impl Heard {
+    /// The next thing told. Fails instead of waiting for ever: time passes at once when nobody has anything to do.
+    async fn recv(&mut self) -> Told {
+        tokio::time::timeout(Duration::from_secs(600), self.0.recv()).await.expect("told in time").unwrap()
+    }
+}
+
+/// Refuses every second write, so that room appears and goes between two attempts as it does in a real socket.
+struct Stutter {
+    pipe: DuplexStream,
+    refuses: bool,
+}
+
+impl AsyncRead for Stutter {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Stutter {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.refuses = !self.refuses;
+        if self.refuses {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.pipe).poll_write(context, &bytes[..bytes.len().min(7)])
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(context)
+    }
 }
 
 fn start(prepare: impl FnOnce(&Recorder)) -> Piped {
@@ -35,8 +84,9 @@ fn start(prepare: impl FnOnce(&Recorder)) -> Piped {
     let peer = Peer { address, carrier: CarrierKind::WebSocket, origin: None, user_agent: None };
     let protocol = recorder.open(recorder.ticket(), peer);
     assert!(matches!(heard.try_recv(), Ok(Told::Opened(_))));
+    let server = Stutter { pipe: server, refuses: false };
     let driver = tokio::spawn(drive(WebSocketCarrier::new(server), protocol, Arc::clone(&recorder)));
-    Piped { recorder, heard, client, driver }
+    Piped { recorder, heard: Heard(heard), client, driver }
 }
 
 /// A short message as a client sends it, under a mask of zeros. Opcode 1 is text, 9 is a ping.
@@ -51,8 +101,9 @@ async fn a_peer_that_does_not_read_is_still_heard() {
     let mut piped = start(|recorder| recorder.floods.store(true, Ordering::SeqCst));
     for number in 0..1000 {
         let text = format!("{{\"n\":{number}}}");
-        piped.client.write_all(&message(1, &text)).await.unwrap();
-        assert_eq!(piped.heard.recv().await.unwrap(), Told::Frame(StreamKind::Ordered, Bytes::from(text)));
+        let write = message(1, &text);
+        tokio::time::timeout(Duration::from_secs(600), piped.client.write_all(&write)).await.expect("read").unwrap();
+        assert_eq!(piped.heard.recv().await, Told::Frame(StreamKind::Ordered, Bytes::from(text)));
     }
 }
 
@@ -62,10 +113,10 @@ async fn a_timeout_fires_while_a_write_is_blocked_and_the_place_is_given_back() 
         recorder.floods.store(true, Ordering::SeqCst);
         *recorder.timeout.lock() = Some(Time(25_000));
     });
-    assert_eq!(piped.heard.recv().await.unwrap(), Told::TimedOut);
+    assert_eq!(piped.heard.recv().await, Told::TimedOut);
     assert_eq!(piped.recorder.now(), Time(25_000));
     // The last frames find no reader: after a second the peer is left.
-    assert_eq!(piped.heard.recv().await.unwrap(), Told::Ended(CarrierEnd::Closed { code: None }));
+    assert_eq!(piped.heard.recv().await, Told::Ended(CarrierEnd::Closed { code: None }));
     assert_eq!(piped.recorder.now(), Time(26_000));
     piped.driver.await.unwrap();
     assert_eq!(piped.recorder.places.taken(), 0);
@@ -78,8 +129,9 @@ async fn pongs_never_cut_a_frame_that_is_half_written() {
     let mut chunk = [0; 50];
     for _ in 0..2000 {
         piped.client.write_all(&message(9, "life")).await.unwrap();
-        assert_eq!(piped.heard.recv().await.unwrap(), Told::Alive);
-        let count = piped.client.read(&mut chunk).await.unwrap();
+        assert_eq!(piped.heard.recv().await, Told::Alive);
+        let read = tokio::time::timeout(Duration::from_secs(600), piped.client.read(&mut chunk));
+        let count = read.await.expect("bytes in time").unwrap();
         stream.extend_from_slice(&chunk[..count]);
     }
     let (mut at, mut texts, mut pongs) = (0, 0, 0);
@@ -115,21 +167,21 @@ async fn a_fragmented_message_is_limited_as_a_whole() {
     for number in 0..5 {
         piped.client.write_all(&fragment(number == 0)).await.unwrap();
     }
-    assert!(matches!(piped.heard.recv().await.unwrap(), Told::Fault(StreamKind::Ordered, _)));
+    assert!(matches!(piped.heard.recv().await, Told::Fault(StreamKind::Ordered, _)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn text_that_is_not_utf8_is_a_fault() {
     let mut piped = start(|_| {});
     piped.client.write_all(&[0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe]).await.unwrap();
-    assert!(matches!(piped.heard.recv().await.unwrap(), Told::Fault(StreamKind::Ordered, _)));
+    assert!(matches!(piped.heard.recv().await, Told::Fault(StreamKind::Ordered, _)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_vanishes_ends_the_session_and_gives_its_place_back() {
     let mut piped = start(|_| {});
     drop(piped.client);
-    assert!(matches!(piped.heard.recv().await.unwrap(), Told::Ended(_)));
+    assert!(matches!(piped.heard.recv().await, Told::Ended(_)));
     piped.driver.await.unwrap();
     assert_eq!(piped.recorder.places.taken(), 0);
 }

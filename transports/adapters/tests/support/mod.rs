@@ -228,24 +228,38 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Self {
-        Self::start_with(Duration::from_secs(10)).await
+        Self::launch(Duration::from_secs(10), false).await
     }
 
     /// Starts with a time to handshake other than the default.
     pub async fn start_with(handshake: Duration) -> Self {
+        Self::launch(handshake, false).await
+    }
+
+    /// Starts with TLS on the TCP side.
+    pub async fn start_with_tls() -> Self {
+        Self::launch(Duration::from_secs(10), true).await
+    }
+
+    async fn launch(handshake: Duration, is_tls: bool) -> Self {
         let _ = default_provider().install_default();
         let (recorder, heard) = recorder();
         let host = Host::new(Arc::clone(&recorder));
         let own = SelfSigned::generate(&["localhost", "127.0.0.1"]).unwrap();
         let key = any_supported_type(&own.key).unwrap();
-        let resolver = SingleCertAndKey::from(CertifiedKey::new(vec![own.certificate], key));
+        let resolver = Arc::new(SingleCertAndKey::from(CertifiedKey::new(vec![own.certificate], key)));
         let options = quic::QuicOptions { handshake, ..quic::QuicOptions::default() };
-        let endpoint = quic::bind("127.0.0.1:0".parse().unwrap(), Arc::new(resolver), &options).unwrap();
+        let endpoint = quic::bind("127.0.0.1:0".parse().unwrap(), resolver.clone(), &options).unwrap();
         let quic = endpoint.local_addr().unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let http = listener.local_addr().unwrap();
         let router = router(host.clone());
-        tokio::spawn(tcp::serve(listener, router, host.clone(), tcp::TcpOptions { tls: None, handshake }));
+        let tls = is_tls.then(|| {
+            let mut tls = rustls::ServerConfig::builder().with_no_client_auth().with_cert_resolver(resolver);
+            tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            Arc::new(tls)
+        });
+        tokio::spawn(tcp::serve(listener, router, host.clone(), tcp::TcpOptions { tls, handshake }));
         tokio::spawn(quic::serve(endpoint, host.clone(), options));
         let mut certificate_hash = [0; 32];
         for (index, byte) in certificate_hash.iter_mut().enumerate() {
@@ -289,7 +303,12 @@ fn router(host: Host<Recorder>) -> Router {
         };
         websocket::upgrade(&host, peer, request).unwrap_or_else(|refused| status(&refused).into_response())
     };
-    Router::new().route(websocket::PATH, any(connect)).route("/", any(|| async { Response::new("hello".to_owned()) }))
+    let places = r#"{"websocket":{"url":"ws://127.0.0.1:1/v1/connect/websocket"},"events":{"url":"http://127.0.0.1:1/"},
+        "webtransport":{"url":"https://127.0.0.1:1/v1/connect/webtransport","certificateHashes":["00"]}}"#;
+    Router::new()
+        .route("/v1/connect", any(move || async move { places }))
+        .route(websocket::PATH, any(connect))
+        .route("/", any(|| async { Response::new("hello".to_owned()) }))
 }
 
 fn status(refused: &UpgradeRefused) -> StatusCode {
