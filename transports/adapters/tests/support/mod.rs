@@ -1,5 +1,5 @@
 //! A gateway that records what adapters ask and tell, and answers each frame with itself.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, reason = "each test file uses some of it")]
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
