@@ -1,0 +1,36 @@
+//! The inboxes: pure folds of the log into what people see, with counts, pages, catching up and deltas.
+//!
+//! [`Projections`] takes durable events in the order of the log, and nothing else: no clock, configuration or content.
+//! Folding the log again from position 1 gives the same inboxes; [`Projections::digest`] proves it.
+//!
+//! * [`Projections::apply`] rebuilds; [`Projections::apply_live`] also tells what changed as [`Delta`]s.
+//! * A publish to the tenant is one entry in one shared list, whoever may see it. Each inbox takes new entries of that list
+//!   over when it is asked or marked, never on publish.
+//! * An inbox is columns by ordinal with a bitset for each state, severity, tag and category: every filter is AND, OR and
+//!   a count of bits, so counts are exact however many items there are.
+//! * [`render`] writes items, changes and frames for the wire. Content comes through [`ContentSource`], from outside.
+
+mod changes;
+mod columns;
+mod content;
+mod delivery;
+mod delta;
+mod digest;
+mod entry;
+mod facets;
+mod fold;
+mod inbox;
+mod item_state;
+mod marks;
+mod page;
+mod projections;
+pub mod render;
+mod table;
+mod tombstones;
+
+pub use changes::{ChangePlace, ChangedItem, Changes, ItemChange, ResyncReason};
+pub use content::ContentSource;
+pub use delta::{Delta, DeltaChange, Target};
+pub use item_state::ItemState;
+pub use page::{Page, Place};
+pub use projections::{Owner, Projections};
