@@ -104,6 +104,45 @@ pub trait Protocol: Send + Sync + 'static {
     fn wake(&self) -> &Notify;
 }
 
+/// A conversation that other threads hold too, so that they can hand it deltas.
+impl<P: Protocol> Protocol for Arc<P> {
+    fn on_frame(&self, stream: StreamKind, bytes: Bytes, now: Time) {
+        P::on_frame(self, stream, bytes, now);
+    }
+
+    fn on_alive(&self, now: Time) {
+        P::on_alive(self, now);
+    }
+
+    fn on_fault(&self, stream: StreamKind, fault: FrameFault, now: Time) {
+        P::on_fault(self, stream, fault, now);
+    }
+
+    fn on_carrier_end(&self, end: &CarrierEnd, now: Time) {
+        P::on_carrier_end(self, end, now);
+    }
+
+    fn take_frames(&self, stream: StreamKind, bytes_max: usize, frames: &mut Vec<Bytes>, now: Time) {
+        P::take_frames(self, stream, bytes_max, frames, now);
+    }
+
+    fn close(&self) -> Option<Close> {
+        P::close(self)
+    }
+
+    fn timeout(&self) -> Option<Time> {
+        P::timeout(self)
+    }
+
+    fn on_timeout(&self, now: Time) {
+        P::on_timeout(self, now);
+    }
+
+    fn wake(&self) -> &Notify {
+        P::wake(self)
+    }
+}
+
 /// What the accept loops share.
 #[derive(Debug)]
 pub struct Host<G> {
