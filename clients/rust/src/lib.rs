@@ -29,6 +29,6 @@ mod http;
 pub use backoff::Backoff;
 pub use client::{Client, Transport};
 pub use connector::{Connector, Trust};
-pub use discovery::{Places, WebTransportPlace};
+pub use discovery::{Place, Places, WebTransportPlace};
 pub use error::ClientError;
 pub use http::Answer;

@@ -88,7 +88,8 @@ fn transport(options: &QuicOptions) -> TransportConfig {
     transport.max_concurrent_uni_streams(VarInt::from_u32(6));
     transport.stream_receive_window(VarInt::from_u32(64 * 1024));
     transport.receive_window(VarInt::from_u32(128 * 1024));
-    transport.send_window(256 * 1024);
+    // What a slow reader costs beside its outbox: room for two frames of the greatest length.
+    transport.send_window(128 * 1024);
     // Datagrams stay on: with them off the library panics where it should refuse.
     transport.datagram_receive_buffer_size(Some(16 * 1024));
     transport.datagram_send_buffer_size(64 * 1024);
