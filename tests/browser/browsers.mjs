@@ -7,7 +7,7 @@ import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
 
 /** Longest wait for a condition in a page, in milliseconds. */
-const WAIT_MS_MAX = 30_000;
+const WAIT_MS_MAX = 45_000;
 /** How often a condition is looked at, in milliseconds. */
 const POLL_MS = 50;
 

@@ -3,9 +3,14 @@
 /** Most time from opening the carrier to `welcome`: 10 seconds, as the server allows. */
 export const WELCOME_MS_MAX = 10_000;
 /** After this long without a frame the client asks whether anybody is there. The server pings every 25 seconds. */
-export const SILENCE_MS_MAX = 40_000;
+export const SILENCE_MS_MAX = 30_000;
+/** The same while an answer is awaited. A killed server ends a TCP connection at once; of a QUIC connection nobody hears. */
+export const REPLY_MS_MAX = 6_000;
 /** How long the answer to that question may take. */
-export const ANSWER_MS_MAX = 10_000;
+export const ANSWER_MS_MAX = 5_000;
+
+/** Frames that the server answers. */
+const ANSWERED = new Set(['command', 'fetch', 'subscribe']);
 
 /**
  * @typedef {object} SessionEvents
@@ -22,6 +27,8 @@ export class Session {
   /** @type {unknown} the one timer: welcome, silence or answer, whichever is awaited */
   #timer;
   #lastFrameAt = 0;
+  /** When the first frame was sent that has had no answer of any kind yet; 0 for none. */
+  #requestAt = 0;
   #welcomedAt = 0;
   #asked = false;
   #over = false;
@@ -69,6 +76,9 @@ export class Session {
     if (this.#over) return;
     this.#events.trace('out', 'token' in frame ? { ...frame, token: '…' } : frame);
     this.#carrier.send(JSON.stringify(frame), lane);
+    if (!ANSWERED.has(frame.type) || this.#requestAt > 0) return;
+    this.#requestAt = this.#clock.now();
+    if (this.welcomed && !this.#asked) this.#watchSilence();
   }
 
   /**
@@ -101,6 +111,7 @@ export class Session {
       return;
     }
     this.#lastFrameAt = this.#clock.now();
+    this.#requestAt = 0;
     this.#events.trace('in', frame);
     this.#note(frame);
     if (frame.type !== 'ping' && frame.type !== 'pong') this.#events.frame(frame);
@@ -121,12 +132,11 @@ export class Session {
 
   /** Any frame is life: the timer looks at the last one instead of being set anew at each. */
   #watchSilence() {
-    const quietMs = this.#clock.now() - this.#lastFrameAt;
-    if (quietMs >= SILENCE_MS_MAX) {
-      this.probe();
-    } else {
-      this.#await(SILENCE_MS_MAX - quietMs, () => this.#watchSilence());
-    }
+    const silenceEndsAt = this.#lastFrameAt + SILENCE_MS_MAX;
+    const dueAt = this.#requestAt > 0 ? Math.min(silenceEndsAt, this.#requestAt + REPLY_MS_MAX) : silenceEndsAt;
+    const leftMs = dueAt - this.#clock.now();
+    if (leftMs <= 0) this.probe();
+    else this.#await(leftMs, () => this.#watchSilence());
   }
 
   /**

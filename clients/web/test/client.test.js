@@ -4,7 +4,7 @@ import { FakeClock, settle } from '../fakes/clock.js';
 import { countsOf, itemOf } from '../fakes/items.js';
 import { FakeServer } from '../fakes/server.js';
 import { TidingsClient } from '../src/client.js';
-import { ANSWER_MS_MAX, SILENCE_MS_MAX } from '../src/session.js';
+import { ANSWER_MS_MAX, REPLY_MS_MAX, SILENCE_MS_MAX } from '../src/session.js';
 
 function newClient(options = {}, offers) {
   const clock = new FakeClock();
@@ -177,6 +177,18 @@ test('pings are answered, silence is asked about, and no answer is a loss', asyn
   await server.peer.send({ type: 'pong' });
   await clock.advance(SILENCE_MS_MAX);
   assert.equal(server.peer.of('ping').length, 2);
+  await clock.advance(ANSWER_MS_MAX);
+  assert.equal(client.status, 'waiting');
+  client.close();
+});
+
+test('a command without an answer is a reason to ask sooner', async () => {
+  const { client, clock, server } = await online();
+  client.inbox().mark('mark_read', 'item-1').catch(() => {});
+  await clock.advance(REPLY_MS_MAX - 1);
+  assert.equal(server.peer.of('ping').length, 0);
+  await clock.advance(1);
+  assert.equal(server.peer.of('ping').length, 1);
   await clock.advance(ANSWER_MS_MAX);
   assert.equal(client.status, 'waiting');
   client.close();
