@@ -1,0 +1,3 @@
+//! What the tests share: the bodies of the fuzz targets, step scripts, the naive model.
+
+pub mod fuzz;
