@@ -11,7 +11,7 @@ const TOKENS = `
   --accent: var(--tidings-accent, light-dark(#bf3b1d, #ff8a68));
   --on-accent: var(--tidings-on-accent, light-dark(#fffaf5, #241009));
   --high: light-dark(#b3261e, #ff8f85);
-  --medium: light-dark(#9a5b00, #f0b65a);
+  --medium: light-dark(#8f5400, #f0b65a);
   --low: light-dark(#1c6b63, #6fcabc);
   --radius: var(--tidings-radius, 14px);
   display: block;
