@@ -1,5 +1,33 @@
 //! The HTTP surface: routes that parse, ask and render. What is allowed is decided behind [`Api`].
+//!
+//! [`ROUTES`] is the one table that the router, the OpenAPI document and the tests of isolation are made from.
 
 mod api;
+mod assets;
+mod body;
+mod calling;
+mod connecting;
+mod cors;
+mod marking;
+mod openapi;
+mod page_query;
+mod probing;
+mod problem;
+mod publish_shape;
+mod publishing;
+mod query;
+mod reading;
+mod router;
+mod routes;
+mod schemas;
+mod security_headers;
+mod surround;
+
+#[cfg(test)]
+mod tests;
 
 pub use api::{Api, Caller, Question, Reading, Work};
+pub use assets::Assets;
+pub use openapi::openapi;
+pub use router::router;
+pub use routes::{Access, BulkMarking, Operation, Payload, ROUTES, Route, Verb};

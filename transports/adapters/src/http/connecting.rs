@@ -1,0 +1,41 @@
+//! Where the carriers are, and the one of them that begins as an HTTP request.
+
+use super::api::{Api, Caller};
+use super::cors;
+use super::problem::Refusal;
+use crate::carrier::CarrierKind;
+use crate::gateway::{Gateway, Host, Peer, Refused};
+use crate::websocket::{self, UpgradeRefused};
+use axum::Json;
+use axum::extract::Request;
+use axum::http::header::HOST;
+use axum::response::{IntoResponse, Response};
+use tidings_wire::ReplyCode;
+
+/// `GET /v1/connect`.
+pub(super) fn discovery<A: Api>(api: &A, request: &Request) -> Response {
+    // HTTP/2 tells the host in the URI.
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    let host = || request.headers().get(HOST).and_then(|value| value.to_str().ok());
+    Json(api.discovery(authority.or_else(host))).into_response()
+}
+
+/// `GET /v1/connect/websocket`.
+pub(super) fn upgrade<G: Gateway>(host: &Host<G>, caller: Caller, request: Request) -> Result<Response, Refusal> {
+    let origin = cors::origin(request.headers());
+    let carrier = CarrierKind::WebSocket;
+    let peer = Peer { address: caller.address, carrier, origin, user_agent: caller.user_agent };
+    websocket::upgrade(host, peer, request).map_err(refusal)
+}
+
+fn refusal(refused: UpgradeRefused) -> Refusal {
+    match refused {
+        UpgradeRefused::NotAHandshake(_) => Refusal::invalid("a WebSocket handshake of version 13 is expected here"),
+        UpgradeRefused::Subprotocol => Refusal::invalid(format!("{refused}")),
+        UpgradeRefused::Origin => Refusal::new(ReplyCode::Forbidden, "pages of this origin are not allowed"),
+        UpgradeRefused::Place(Refused::TooMany | Refused::ValidateFirst) => {
+            Refusal::new(ReplyCode::RateLimited, "too many connections from this address")
+        }
+        UpgradeRefused::Place(Refused::Full) => Refusal::new(ReplyCode::Unavailable, "the server is full"),
+    }
+}

@@ -1,0 +1,75 @@
+//! Pages and counts.
+
+use super::api::{Api, Question, Reading};
+use super::calling::Call;
+use super::page_query::page_query;
+use super::problem::Refusal;
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tidings_engine::rejection::Rejection;
+use tidings_engine::request;
+use tidings_wire::PageQuery;
+
+/// Most filters of one count: 32. A bell asks for four, and a list of tabs for one each.
+const FILTERS_COUNT_MAX: usize = 32;
+
+/// Most characters of a field's name that a refusal repeats: 64.
+const NAME_CHARACTERS_MAX: usize = 64;
+
+/// `GET /v1/inbox/notifications`.
+pub(super) async fn page<A: Api>(call: Call<'_, A>) -> Result<Response, Refusal> {
+    let query = page_query(&call.query)?;
+    let filter = PageQuery { limit: None, after: None, ..query.clone() };
+    match call.read(Question::Page { inbox: call.inbox.clone(), query }).await? {
+        Reading::Page { items, has_more, .. } => {
+            Ok(Json(json!({ "data": items, "hasMore": has_more, "filter": filter })).into_response())
+        }
+        _ => Err(Rejection::Internal.into()),
+    }
+}
+
+/// `GET /v1/inbox/notifications/count`. Each count comes with its filter as it was written; without `filters` there is one
+/// count, of everything.
+pub(super) async fn counts<A: Api>(call: Call<'_, A>) -> Result<Response, Refusal> {
+    let told = filters(call.query.text("filters")?)?;
+    let filters = told.iter().map(|(_, query)| request::filter(query)).collect::<Result<Vec<_>, _>>()?;
+    match call.read(Question::Count { inbox: call.inbox.clone(), filters }).await? {
+        Reading::Count(counts) if counts.len() == told.len() => {
+            let data =
+                counts.into_iter().zip(told).map(|(count, (filter, _))| json!({ "count": count, "filter": filter }));
+            Ok(Json(json!({ "data": data.collect::<Vec<_>>() })).into_response())
+        }
+        _ => Err(Rejection::Internal.into()),
+    }
+}
+
+fn filters(text: Option<&str>) -> Result<Vec<(Value, PageQuery)>, Refusal> {
+    let Some(text) = text else { return Ok(vec![(json!({}), PageQuery::default())]) };
+    let Ok(Value::Array(values)) = serde_json::from_str(text) else {
+        return Err(Rejection::invalid("filters", "must be a JSON list of filters").into());
+    };
+    if values.is_empty() {
+        return Err(Rejection::invalid("filters", "must hold at least one filter").into());
+    }
+    if values.len() > FILTERS_COUNT_MAX {
+        let (found, allowed) = (values.len() as u64, FILTERS_COUNT_MAX as u64);
+        return Err(Rejection::TooLarge { field: "filters", found, allowed, unit: "filters" }.into());
+    }
+    values.into_iter().enumerate().map(filter).collect()
+}
+
+fn filter((place, value): (usize, Value)) -> Result<(Value, PageQuery), Refusal> {
+    let Value::Object(fields) = &value else {
+        return Err(Refusal::invalid(format!("filters[{place}] must be an object")));
+    };
+    for (name, field) in fields {
+        if serde_json::from_value::<PageQuery>(json!({ name: field })).is_err() {
+            let name: String = name.chars().take(NAME_CHARACTERS_MAX).collect();
+            return Err(Refusal::invalid(format!("filters[{place}].{name} is not known or not of its kind")));
+        }
+    }
+    let query = serde_json::from_value(value.clone());
+    let query = query.map_err(|_| Refusal::invalid(format!("filters[{place}] is not a filter")))?;
+    Ok((value, query))
+}

@@ -1,0 +1,98 @@
+//! The axum router, made from the table of routes.
+
+use super::api::{Api, Caller};
+use super::assets::{self, Assets};
+use super::calling::{self, Call};
+use super::openapi::openapi;
+use super::problem::Refusal;
+use super::routes::{Access, Operation, Route, served};
+use super::surround::surround;
+use super::{connecting, marking, probing, publishing, reading};
+use crate::gateway::{Gateway, Host};
+use axum::body::Bytes;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, on};
+use axum::{Router, middleware};
+use std::sync::Arc;
+use tidings_engine::rejection::Rejection;
+
+/// What the routes share.
+struct Server<A, G> {
+    api: Arc<A>,
+    host: Host<G>,
+    openapi: Bytes,
+}
+
+/// The router of the public listener. Requests need their peer's address as
+/// [`ConnectInfo`](axum::extract::ConnectInfo), which [`tcp::serve`](crate::tcp::serve) gives.
+///
+/// # Panics
+/// When two assets have the same path, or one has that of a route.
+pub fn router<A: Api, G: Gateway>(api: Arc<A>, host: Host<G>, assets: Assets) -> Router {
+    let dev = assets.is_dev();
+    let openapi = serde_json::to_vec(&openapi(dev)).expect("a JSON value always has a JSON form").into();
+    let server = Arc::new(Server { api: Arc::clone(&api), host, openapi });
+    let mut router = Router::new();
+    for route in served(dev) {
+        let handler = move |State(server): State<Arc<Server<A, G>>>, parameters: Parameters, request: Request| {
+            dispatch(server, route, parameters, request)
+        };
+        router = router.route(route.path, on(route.verb.filter(), handler));
+    }
+    for (path, content_type, bytes) in assets.files {
+        router = router.route(path, get(move || async move { assets::file(content_type, bytes) }));
+    }
+    router.with_state(server).layer(middleware::from_fn_with_state(api, surround::<A>))
+}
+
+type Parameters = Result<RawPathParams, RawPathParamsRejection>;
+
+async fn dispatch<A: Api, G: Gateway>(
+    server: Arc<Server<A, G>>,
+    route: &'static Route,
+    parameters: Parameters,
+    request: Request,
+) -> Response {
+    // An id that is not UTF-8 is the empty one, which no notification has.
+    let id = parameters.ok().and_then(|found| found.iter().next().map(|(_, id)| id.to_owned()));
+    let answer = answer(&server, route, id.unwrap_or_default(), request).await;
+    answer.unwrap_or_else(Refusal::into_response)
+}
+
+async fn answer<A: Api, G: Gateway>(
+    server: &Server<A, G>,
+    route: &Route,
+    id: String,
+    mut request: Request,
+) -> Result<Response, Refusal> {
+    let api = server.api.as_ref();
+    let caller = request.extensions_mut().remove::<Caller>().ok_or(Rejection::Internal)?;
+    if route.access != Access::Open {
+        let call = Call::enter(api, route, id, &caller, request).await?;
+        return answer_call(call, route.operation).await;
+    }
+    match route.operation {
+        Operation::Discovery => Ok(connecting::discovery(api, &request)),
+        Operation::WebSocket => connecting::upgrade(&server.host, caller, request),
+        Operation::Health => Ok(probing::health()),
+        Operation::Ready => probing::readiness(api),
+        Operation::OpenApi => Ok(([(CONTENT_TYPE, "application/json")], server.openapi.clone()).into_response()),
+        Operation::DevToken => probing::dev_token(api, &calling::open_body(route.payload, request).await?),
+        _ => Err(Rejection::Internal.into()),
+    }
+}
+
+async fn answer_call<A: Api>(call: Call<'_, A>, operation: Operation) -> Result<Response, Refusal> {
+    match operation {
+        Operation::Publish => publishing::published(call).await,
+        Operation::Retract => publishing::retracted(call).await,
+        Operation::List => reading::page(call).await,
+        Operation::Count => reading::counts(call).await,
+        Operation::MarkOne(mark) => marking::one(call, mark).await,
+        Operation::MarkMany(marking) => marking::many(call, marking).await,
+        _ => Err(Rejection::Internal.into()),
+    }
+}

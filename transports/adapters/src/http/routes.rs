@@ -1,0 +1,263 @@
+//! The one table of routes: the router, the OpenAPI document and the tests of isolation are made from it.
+
+use super::api::Work;
+use axum::routing::MethodFilter;
+use tidings_engine::grant::Right;
+use tidings_wire::Mark;
+
+/// How a route is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Reads; `HEAD` is answered too.
+    Get,
+    /// Makes or changes many.
+    Post,
+    /// Changes one.
+    Patch,
+    /// Takes away.
+    Delete,
+}
+
+impl Verb {
+    /// The method's name: `GET`, `POST`, `PATCH` or `DELETE`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    pub(super) const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Patch => MethodFilter::PATCH,
+            Self::Delete => MethodFilter::DELETE,
+        }
+    }
+}
+
+/// Who may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, without a token.
+    Open,
+    /// Who holds a token that gives the right.
+    Holder(Right),
+    /// Who holds a token for the inbox that the query parameter `inbox` names: [`Right::OwnInbox`] for `me`, which is the
+    /// default, and this right for `tenant`.
+    Inbox {
+        /// What the tenant inbox needs.
+        tenant: Right,
+    },
+}
+
+/// What a request carries; the names are those of schemas in the OpenAPI document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Nothing; a body is not read.
+    Nothing,
+    /// A JSON object, or nothing.
+    Optional(&'static str),
+    /// A JSON object.
+    Required(&'static str),
+}
+
+/// A mark on all items that match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BulkMarking {
+    /// All read.
+    Read,
+    /// All seen.
+    Seen,
+    /// All archived.
+    Archive,
+    /// The read ones archived.
+    ReadArchive,
+    /// All deleted.
+    Delete,
+}
+
+/// What a route does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Tells where the carriers are.
+    Discovery,
+    /// Becomes a WebSocket.
+    WebSocket,
+    /// Publishes a notification.
+    Publish,
+    /// Takes a notification back.
+    Retract,
+    /// Reads one page.
+    List,
+    /// Counts.
+    Count,
+    /// Sets a mark on one item.
+    MarkOne(Mark),
+    /// Sets a mark on many.
+    MarkMany(BulkMarking),
+    /// Tells that the process lives.
+    Health,
+    /// Tells whether requests can be served.
+    Ready,
+    /// Gives the OpenAPI document.
+    OpenApi,
+    /// Signs a token for the demo page.
+    DevToken,
+}
+
+/// One route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The method.
+    pub verb: Verb,
+    /// The path; `{id}` stands for the opaque id of a notification.
+    pub path: &'static str,
+    /// One sentence for readers of the document.
+    pub summary: &'static str,
+    /// Who may ask.
+    pub access: Access,
+    /// Which rate it counts against, where there is a token.
+    pub work: Work,
+    /// Query parameters; any other one is refused on a route that needs a token. Lists are written `name[]`.
+    pub query: &'static [&'static str],
+    /// What the request carries.
+    pub payload: Payload,
+    /// Status of success.
+    pub status: u16,
+    /// Schema of the answer; `None`: it has no body.
+    pub answer: Option<&'static str>,
+    /// Whether it is served under `--dev` alone.
+    pub only_dev: bool,
+    /// What it does.
+    pub operation: Operation,
+}
+
+const INBOX_QUERY: &[&str] = &["inbox"];
+const COUNT_QUERY: &[&str] = &["inbox", "filters"];
+const LIST_QUERY: &[&str] = &[
+    "inbox",
+    "limit",
+    "after",
+    "read",
+    "seen",
+    "archived",
+    "snoozed",
+    "tags",
+    "severity",
+    "category",
+    "createdGte",
+    "createdLte",
+];
+
+const fn open(path: &'static str, operation: Operation, answer: &'static str, summary: &'static str) -> Route {
+    Route {
+        verb: Verb::Get,
+        path,
+        summary,
+        access: Access::Open,
+        work: Work::Query,
+        query: &[],
+        payload: Payload::Nothing,
+        status: 200,
+        answer: Some(answer),
+        only_dev: false,
+        operation,
+    }
+}
+
+const fn reading(
+    path: &'static str,
+    operation: Operation,
+    query: &'static [&'static str],
+    answer: &'static str,
+    summary: &'static str,
+) -> Route {
+    Route { access: Access::Inbox { tenant: Right::ReadTenantInbox }, query, ..open(path, operation, answer, summary) }
+}
+
+const fn marking_one(path: &'static str, mark: Mark, summary: &'static str) -> Route {
+    Route {
+        verb: Verb::Patch,
+        access: Access::Inbox { tenant: Right::MarkTenantInbox },
+        work: Work::Command,
+        query: INBOX_QUERY,
+        ..open(path, Operation::MarkOne(mark), "ItemAnswer", summary)
+    }
+}
+
+const fn marking_many(path: &'static str, marking: BulkMarking, summary: &'static str) -> Route {
+    Route {
+        verb: Verb::Post,
+        access: Access::Inbox { tenant: Right::MarkTenantInbox },
+        work: Work::Command,
+        query: INBOX_QUERY,
+        payload: Payload::Optional("BulkMark"),
+        status: 204,
+        answer: None,
+        ..open(path, Operation::MarkMany(marking), "", summary)
+    }
+}
+
+/// Every route but the files of the demo page.
+pub const ROUTES: &[Route] = &[
+    open("/healthz", Operation::Health, "Health", "Whether the process lives."),
+    open("/readyz", Operation::Ready, "Health", "Whether requests can be served."),
+    open("/v1/openapi.json", Operation::OpenApi, "OpenApi", "This document."),
+    open("/v1/connect", Operation::Discovery, "Discovery", "Where the carriers are."),
+    Route {
+        status: 101,
+        answer: None,
+        ..open(crate::websocket::PATH, Operation::WebSocket, "", "Becomes a WebSocket of subprotocol tidings.v1.")
+    },
+    Route {
+        verb: Verb::Post,
+        access: Access::Holder(Right::Publish),
+        work: Work::Command,
+        payload: Payload::Required("Publish"),
+        status: 201,
+        ..open("/v1/notifications", Operation::Publish, "PublishedAnswer", "Publishes a notification.")
+    },
+    Route {
+        verb: Verb::Delete,
+        access: Access::Holder(Right::Publish),
+        work: Work::Command,
+        status: 204,
+        answer: None,
+        ..open("/v1/notifications/{id}", Operation::Retract, "", "Takes a notification back from every inbox.")
+    },
+    reading("/v1/inbox/notifications", Operation::List, LIST_QUERY, "PageAnswer", "One page, newest first."),
+    reading("/v1/inbox/notifications/count", Operation::Count, COUNT_QUERY, "CountAnswer", "Exact counts by filters."),
+    marking_one("/v1/inbox/notifications/{id}/read", Mark::Read, "Marks one as read, and so as seen."),
+    marking_one("/v1/inbox/notifications/{id}/unread", Mark::Unread, "Marks one as unread, out of the archive."),
+    marking_one("/v1/inbox/notifications/{id}/seen", Mark::Seen, "Marks one as seen."),
+    marking_one("/v1/inbox/notifications/{id}/unseen", Mark::Unseen, "Marks one as unseen and unread."),
+    marking_one("/v1/inbox/notifications/{id}/archive", Mark::Archived, "Archives one: it is seen and read then."),
+    marking_one("/v1/inbox/notifications/{id}/unarchive", Mark::Unarchived, "Takes one out of the archive."),
+    Route {
+        verb: Verb::Delete,
+        status: 204,
+        answer: None,
+        ..marking_one("/v1/inbox/notifications/{id}/delete", Mark::Deleted, "Deletes one, for good.")
+    },
+    marking_many("/v1/inbox/notifications/read", BulkMarking::Read, "Marks many as read."),
+    marking_many("/v1/inbox/notifications/seen", BulkMarking::Seen, "Marks many as seen."),
+    marking_many("/v1/inbox/notifications/archive", BulkMarking::Archive, "Archives many."),
+    marking_many("/v1/inbox/notifications/read-archive", BulkMarking::ReadArchive, "Archives those that are read."),
+    marking_many("/v1/inbox/notifications/delete", BulkMarking::Delete, "Deletes many, for good."),
+    Route {
+        verb: Verb::Post,
+        payload: Payload::Required("DevTokenRequest"),
+        only_dev: true,
+        ..open("/dev/token", Operation::DevToken, "DevToken", "Signs a token with the development key.")
+    },
+];
+
+/// The routes of a server that runs with or without `--dev`.
+pub(super) fn served(dev: bool) -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(move |route| dev || !route.only_dev)
+}
