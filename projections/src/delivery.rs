@@ -27,8 +27,8 @@ impl<'a> Live<'a> {
     /// Tells a target what changed, with the item that dropped off for it.
     pub(crate) fn tell(&mut self, target: Target, what: (DeltaChange, Option<Position>), counts: Option<Counts>) {
         let (change, dropped) = what;
-        let (tenant, position) = (self.envelope.tenant, self.envelope.position);
-        self.out.push(Delta { target, tenant, position, change, dropped, counts });
+        let Envelope { tenant, position, time, .. } = *self.envelope;
+        self.out.push(Delta { target, tenant, position, time, change, dropped, counts });
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::item_state::ItemState;
-use tidings_engine::ids::{Position, StreamId, TenantId};
+use tidings_engine::ids::{Position, StreamId, TenantId, Time};
 use tidings_engine::item::{Filter, Mark};
 use tidings_wire::Counts;
 
@@ -23,6 +23,8 @@ pub struct Delta {
     pub tenant: TenantId,
     /// The event.
     pub position: Position,
+    /// When it was.
+    pub time: Time,
     /// What changed.
     pub change: DeltaChange,
     /// The oldest item, where it left the full inbox for the one that was added.

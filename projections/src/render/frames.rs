@@ -48,7 +48,8 @@ pub fn delta_changes(delta: &Delta, rendering: &Rendering<'_>) -> Vec<(Change, C
             // Everything before the event is what the delta's own cursor says; a client knows that one for sure.
             let place = if up_to.next() >= delta.position { delta.position } else { *up_to };
             let up_to = (rendering.cursor)(ChangePlace::at(place));
-            let change = Change::MarkedAll { mark: *mark, up_to, filter: filter(which) };
+            let change =
+                Change::MarkedAll { mark: *mark, up_to, at: Some(delta.time.rfc3339()), filter: filter(which) };
             changes.push((change, ChangePlace::at(delta.position)));
         }
     }

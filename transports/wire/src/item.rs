@@ -187,6 +187,9 @@ pub enum Change {
         mark: Mark,
         /// The place.
         up_to: String,
+        /// When: the time of those states that it sets.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
         /// Which items; all when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         filter: Option<Value>,

@@ -1,0 +1,207 @@
+//! Inboxes against a naive model, over scripts of events: counts, filters, pages, deltas, catching up, rebuild.
+
+mod support;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use support::follower::Follower;
+use support::naive::Naive;
+use support::script::{Played, Step, filter, places, play, step};
+use support::{Place, known};
+use tidings_engine::item::Filter;
+use tidings_engine::limits::TOMBSTONES_COUNT_MAX;
+use tidings_projections::{ChangePlace, Delta, ItemState, Page, Place as After, Projections, Target};
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    vec(step(), 1..80)
+}
+
+/// Which targets are subscribed to, by the bits of a number.
+fn wants(bits: u64) -> impl Fn(Target) -> bool {
+    move |target| {
+        let (kind, stream) = match target {
+            Target::User(stream) => (0, stream),
+            Target::TenantAudience(stream) => (1, stream),
+            Target::TenantInbox(stream) => (2, stream),
+        };
+        let index = u32::from(stream.0[0]) * 12 + u32::from(stream.0[2]) * 3 + kind;
+        bits >> (index % 64) & 1 == 1
+    }
+}
+
+/// Every item that matches, page by page.
+fn all_pages(projections: &mut Projections, place: Place, filter: &Filter, limit: usize) -> Vec<ItemState> {
+    let mut items: Vec<ItemState> = Vec::new();
+    loop {
+        let after = items.last().map(|item| After(item.order_key));
+        let Page { items: more, has_more } = projections.page(place.owner(), filter, after, limit);
+        assert!(more.len() == limit || !has_more, "a page that is not the last is not full");
+        items.extend(more);
+        if !has_more {
+            return items;
+        }
+    }
+}
+
+fn check_inbox(projections: &mut Projections, played: &Played, place: Place, filters: &[Filter]) {
+    let naive = Naive::of(&played.log, place);
+    assert_eq!(projections.counts(place.owner()), naive.counts(), "counts of {place:?}");
+    for filter in filters.iter().chain([&Filter::default()]) {
+        let wanted = naive.matching(filter);
+        assert_eq!(projections.count(place.owner(), filter) as usize, wanted.len(), "{filter:?} in {place:?}");
+        assert_eq!(all_pages(projections, place, filter, 7), wanted, "{filter:?} in {place:?}");
+    }
+    for recorded in &played.log {
+        let notification = recorded.envelope.position;
+        let wanted = naive.items.iter().find(|item| item.notification == notification);
+        assert_eq!(projections.item(place.owner(), notification).as_ref(), wanted);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(384))]
+
+    #[test]
+    fn counts_filters_and_pages_are_those_of_a_plain_fold(
+        steps in steps(), bits in any::<u64>(), filters in vec(filter(), 1..4),
+    ) {
+        let played = play(&steps);
+        let mut projections = Projections::new();
+        let mut looks = played.looks.iter().peekable();
+        for (index, recorded) in played.log.iter().enumerate() {
+            while let Some((_, place)) = looks.next_if(|(at, _)| *at == index) {
+                let naive = Naive::of(&played.log[..index], *place);
+                prop_assert_eq!(projections.counts(place.owner()), naive.counts());
+            }
+            projections.apply_live(recorded, &wants(bits), &mut Vec::new());
+        }
+        for place in places() {
+            check_inbox(&mut projections, &played, place, &filters);
+        }
+    }
+
+    #[test]
+    fn a_rebuild_equals_what_was_live(steps in steps(), bits in any::<u64>()) {
+        let played = play(&steps);
+        let (mut live, mut rebuilt) = (Projections::new(), Projections::new());
+        let mut looks = played.looks.iter().peekable();
+        for (index, recorded) in played.log.iter().enumerate() {
+            while let Some((_, place)) = looks.next_if(|(at, _)| *at == index) {
+                let before = live.digest();
+                live.counts(place.owner());
+                prop_assert_eq!(live.digest(), before, "looking changed what can be seen");
+                prop_assert_eq!(rebuilt.digest(), before);
+            }
+            live.apply_live(recorded, &wants(bits), &mut Vec::new());
+            rebuilt.apply(recorded);
+        }
+        prop_assert_eq!(live.digest(), rebuilt.digest());
+        // An event that comes again changes nothing.
+        played.log.iter().for_each(|recorded| live.apply(recorded));
+        prop_assert_eq!(live.digest(), rebuilt.digest());
+    }
+
+    #[test]
+    fn a_follower_of_deltas_holds_what_a_fresh_one_holds(steps in steps()) {
+        let played = play(&steps);
+        let began: Vec<_> = places().map(|place| Naive::of(&played.log, place).began).collect();
+        let mut projections = Projections::new();
+        let mut followers: Vec<_> = places().map(|place| (place, Follower::default())).collect();
+        for recorded in &played.log {
+            let mut deltas: Vec<Delta> = Vec::new();
+            projections.apply_live(recorded, &|_| true, &mut deltas);
+            for ((place, follower), began) in followers.iter_mut().zip(&began) {
+                for delta in &deltas {
+                    let is_audience = matches!(delta.target, Target::TenantAudience(_));
+                    if !is_audience || began.is_some_and(|began| began < delta.position) {
+                        follower.receive(delta, *place);
+                    }
+                }
+            }
+            let mut targets: Vec<_> = deltas.iter().map(|delta| delta.target).collect();
+            targets.sort_unstable();
+            targets.dedup();
+            prop_assert_eq!(targets.len(), deltas.len(), "one event told a target twice");
+        }
+        for (place, follower) in followers {
+            let fresh = Follower::snapshot(&mut projections, place.owner());
+            prop_assert_eq!(follower.items, fresh.items, "{:?}", place);
+        }
+    }
+
+    /// Followers stop at any place of the log, return, and catch up in pages while the log goes on.
+    #[test]
+    fn whoever_returns_converges_and_gets_each_item_once(
+        steps in steps(), left_at in 0..400_usize, back_at in 0..400_usize, limit in 1..9_usize,
+    ) {
+        let played = play(&steps);
+        let left_at = left_at.min(played.log.len());
+        let back_at = (left_at + back_at).min(played.log.len());
+        let (before, after) = played.log.split_at(left_at);
+        let mut projections = Projections::new();
+        before.iter().for_each(|recorded| projections.apply(recorded));
+        let mut followers: Vec<_> = places()
+            .map(|place| (place, Follower::snapshot(&mut projections, place.owner()), ChangePlace::at(projections.position())))
+            .collect();
+        let (missed, meanwhile) = after.split_at(back_at - left_at);
+        missed.iter().for_each(|recorded| projections.apply(recorded));
+        for recorded in meanwhile {
+            for (place, follower, since) in &mut followers {
+                let changes = projections.changes(place.owner(), *since, limit);
+                match follower.catch_up(&changes) {
+                    Some((next, _)) => *since = next,
+                    None => {
+                        *follower = Follower::snapshot(&mut projections, place.owner());
+                        *since = ChangePlace::at(projections.position());
+                    }
+                }
+            }
+            projections.apply(recorded);
+        }
+        for (place, follower, since) in followers {
+            check_catch_up(&mut projections, &played, (place, follower, since), limit);
+        }
+    }
+}
+
+/// Catches up with nothing else going on, and compares with the plain fold.
+fn check_catch_up(
+    projections: &mut Projections,
+    played: &Played,
+    (place, mut follower, mut since): (Place, Follower, ChangePlace),
+    limit: usize,
+) {
+    let naive = Naive::of(&played.log, place);
+    let start = since;
+    let mut told = Vec::new();
+    loop {
+        let changes = projections.changes(place.owner(), since, limit);
+        if let tidings_projections::Changes::Page { changes, .. } = &changes {
+            assert!(changes.len() <= limit);
+            told.extend(changes.iter().map(|changed| match &changed.change {
+                tidings_projections::ItemChange::Current { item, .. } => item.notification,
+                tidings_projections::ItemChange::Removed(notification) => *notification,
+            }));
+        }
+        let Some((next, done)) = follower.catch_up(&changes) else {
+            let removed_since = naive.removals.iter().filter(|at| **at > start.position).count();
+            assert!(removed_since > TOMBSTONES_COUNT_MAX, "resync after {removed_since} removals");
+            return;
+        };
+        since = next;
+        if done {
+            break;
+        }
+    }
+    assert_eq!(since, ChangePlace::at(projections.position()));
+    let wanted: Vec<_> = naive.items.iter().map(|item| (item.notification, known(item))).collect();
+    assert_eq!(follower.items.into_iter().collect::<Vec<_>>(), wanted, "{place:?} from {start:?}");
+    let count = told.len();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), count, "an item was told twice");
+    let changed_since = naive.items.iter().filter(|item| item.changed > start.position);
+    for item in changed_since.filter(|item| item.changed > start.position.next()) {
+        assert!(told.contains(&item.notification), "{item:?} was not told");
+    }
+}
