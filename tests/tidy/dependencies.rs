@@ -54,11 +54,12 @@ fn npm_dependencies(manifest: &str) -> Vec<String> {
     sections.flat_map(|section| section.keys().cloned()).collect()
 }
 
-/// Names in the section `[workspace.dependencies]`, one a line.
+/// Names of the external ones in the section `[workspace.dependencies]`, one a line.
 fn workspace_dependencies(manifest: &str) -> Vec<String> {
     let section = manifest.lines().skip_while(|line| *line != "[workspace.dependencies]").skip(1);
     let lines = section.take_while(|line| !line.starts_with('['));
-    lines.filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim().to_owned()).collect()
+    let external = lines.filter(|line| !line.contains("path ="));
+    external.filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim().to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -82,8 +83,7 @@ mod tests {
     #[test]
     fn both_kinds_of_manifest_are_read() {
         assert_eq!(npm_dependencies(r#"{"dependencies":{"a":"1"},"devDependencies":{"b":"2"}}"#), ["a", "b"]);
-        let manifest =
-            "[package]\nx = 1\n[workspace.dependencies]\na = \"1\"\n\nb = { path = \"b\" }\n[lints]\nc = 1\n";
-        assert_eq!(workspace_dependencies(manifest), ["a", "b"]);
+        let manifest = "[package]\nx = 1\n[workspace.dependencies]\na = \"1\"\n\nb = { path = \"b\" }\nd = { version = \"1\" }\n[lints]\nc = 1\n";
+        assert_eq!(workspace_dependencies(manifest), ["a", "d"]);
     }
 }

@@ -87,22 +87,25 @@ mod tests {
     #[test]
     fn the_71st_line_of_a_function_is_one_too_many() {
         for (path, head) in [
-            ("a.rs", "    pub(crate) const fn a(\n        b: u8,\n    ) -> u8 {"),
-            ("a.mjs", "  async a(b,\n    c,\n  ) {\n"),
-            ("a.mjs", "  export async function a(b, c) {\n\n"),
-            ("a.mjs", "  const a = (b) => {\n\n"),
+            ("a.rs", "pub(crate) const fn a(b: u8) -> u8 {"),
+            ("a.rs", "async fn a("),
+            ("a.mjs", "async a(b, c) {"),
+            ("a.mjs", "static a() {"),
+            ("a.mjs", "export async function a(b, c) {"),
+            ("a.mjs", "const a = (b) => {"),
         ] {
-            let function = |lines: usize| {
-                let indent = if path == "a.rs" { "    " } else { "  " };
-                format!("{head}\n{}{indent}}}\n", format!("{indent}  x;\n").repeat(lines - 4))
-            };
-            let head_lines = head.lines().count();
-            let (at_limit, over) = (function(70 + 3 - head_lines), function(71 + 3 - head_lines));
-            if head.contains("a(b,\n") {
-                continue; // A method over several lines is found only when its first line ends with a brace.
-            }
-            assert!(long_functions(&Source::of(path, &at_limit)).is_empty(), "{path} {head}");
-            assert_eq!(long_functions(&Source::of(path, &over)).len(), 1, "{path} {head}");
+            let function =
+                |lines: usize| Source::of(path, &format!("  {head}\n{}  }}\n", "    x;\n".repeat(lines - 2)));
+            assert!(long_functions(&function(70)).is_empty(), "{head}");
+            assert_eq!(long_functions(&function(71)).len(), 1, "{head}");
+        }
+    }
+
+    #[test]
+    fn a_block_that_is_no_function_has_no_limit() {
+        for head in ["for (const a of b) {", "describe('x', () => {", "class A {"] {
+            let block = format!("{head}\n{}}}\n", "  x;\n".repeat(90));
+            assert!(long_functions(&Source::of("a.js", &block)).is_empty(), "{head}");
         }
     }
 

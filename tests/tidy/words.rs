@@ -42,10 +42,16 @@ fn found(source: &Source, words: &[&str]) -> Vec<String> {
     }
     let lines = source.text.lines().enumerate();
     let places = lines.flat_map(|(index, line)| {
-        let words = words.iter().filter(move |word| line.contains(**word));
+        let words = words.iter().filter(move |word| stands_in(line, word));
         words.map(move |word| format!("{}:{}: {word}", source.path, index + 1))
     });
     places.collect()
+}
+
+/// Whether the word is in the line; a path only where it begins there: `acme/root/admin` is none.
+fn stands_in(line: &str, word: &str) -> bool {
+    let begins = |at: usize| !line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '.');
+    line.match_indices(word).any(|(at, _)| !word.starts_with('/') || begins(at))
 }
 
 #[cfg(test)]
@@ -55,6 +61,8 @@ mod tests {
     #[test]
     fn each_word_is_found_with_its_place() {
         assert_eq!(found(&Source::of("a.rs", "x\n// TODO: y\n"), &EVERYWHERE), ["a.rs:2: TODO"]);
+        assert_eq!(found(&Source::of("a.rs", "open(\"/home/ada/x\")"), &EVERYWHERE), ["a.rs:1: /home/"]);
+        assert!(found(&Source::of("a.rs", "acme/root/admin"), &EVERYWHERE).is_empty());
         assert_eq!(found(&Source::of("a.rs", "#[ignore = \"slow\"]"), &IN_RUST).len(), 1);
         assert_eq!(found(&Source::of("a.rs", "tokio::time::sleep(second).await;"), &IN_RUST).len(), 1);
         assert_eq!(found(&Source::of("a.js", "test.skip(\"x\")"), &IN_SCRIPTS).len(), 1);
