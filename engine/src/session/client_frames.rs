@@ -1,0 +1,200 @@
+//! What an open session does with each frame of its client.
+
+use super::hello::{Phase, rfc3339};
+use super::outbox::{Once, Slot};
+use super::requests::{Kind, may_read};
+use super::{Output, SecurityEvent, Session, Stream};
+use crate::cursor::{Cursor, CursorKind};
+use crate::grant::{Grant, Right};
+use crate::ids::Time;
+use crate::limits::FRAME_BYTES_MAX;
+use crate::rejection::Rejection;
+use crate::request;
+use serde_json::json;
+use std::sync::Arc;
+use tidings_wire::{
+    ClientFrame, CommandFrame, ErrorBody, Fetch, FrameError, InboxName, ReplyCode, ServerFrame, SubscribeTo, decode,
+    encode,
+};
+
+impl Session {
+    pub(super) fn on_client_bytes(&mut self, stream: Stream, bytes: &[u8], now: Time) {
+        match decode(bytes, FRAME_BYTES_MAX) {
+            Ok(frame) if stream == Stream::Fetch && !matches!(frame, ClientFrame::Fetch(_)) => {
+                self.protocol_error("only fetch frames may come on the second stream");
+            }
+            Ok(frame) => self.on_frame(stream, frame, now),
+            // It has an id, so its sender learns what is wrong and goes on.
+            Err(FrameError::Invalid { id: Some(id), what }) => {
+                if self.allows(Kind::Query, stream, &id, now) {
+                    let error = ErrorBody { code: ReplyCode::Invalid, message: what, retry_after_ms: None };
+                    self.say(stream, &ServerFrame::refusal(id, error));
+                }
+            }
+            Err(error) => self.protocol_error(&error.to_string()),
+        }
+    }
+
+    fn on_frame(&mut self, stream: Stream, frame: ClientFrame, now: Time) {
+        match frame {
+            ClientFrame::Hello(_) => self.protocol_error("hello was said before"),
+            ClientFrame::Command { id, command_id, command } => self.on_command(stream, id, command_id, command, now),
+            ClientFrame::Ack { .. } | ClientFrame::Pong => {
+                self.is_free(now);
+            }
+            ClientFrame::Ping => {
+                if self.is_free(now) && !self.ordered.has_once(Once::Pong) {
+                    self.push(Stream::Ordered, encode(&ServerFrame::Pong), Slot::Once(Once::Pong));
+                }
+            }
+            ClientFrame::Fetch(fetch) => {
+                if self.allows(Kind::Query, stream, &fetch.id, now) {
+                    self.on_fetch(stream, fetch, now);
+                }
+            }
+            ClientFrame::Subscribe { id, inbox, from } => {
+                if self.allows(Kind::Query, stream, &id, now) {
+                    self.on_subscribe(id, inbox, from.as_deref());
+                }
+            }
+            ClientFrame::Unsubscribe { id, inbox } => {
+                if self.allows(Kind::Query, stream, &id, now) {
+                    if self.forget(&inbox) {
+                        self.outputs.push_back(Output::Unsubscribe { inbox });
+                    }
+                    self.say(Stream::Ordered, &ServerFrame::done(id, None, None));
+                }
+            }
+            ClientFrame::Refresh { id, token } => {
+                if self.allows(Kind::Query, stream, &id, now) {
+                    self.on_refresh(id, &token, now);
+                }
+            }
+        }
+    }
+
+    /// Whether a frame that needs no reply is within the rate of queries.
+    fn is_free(&mut self, now: Time) -> bool {
+        let free = self.take_rate(Kind::Query, now).is_ok();
+        if !free {
+            self.count_limited("queries_per_second", now);
+        }
+        free
+    }
+
+    fn refuse_frame(&mut self, stream: Stream, id: String, rejection: &Rejection) {
+        self.say(stream, &ServerFrame::refusal(id, rejection.body()));
+    }
+
+    fn on_command(&mut self, stream: Stream, id: String, command_id: Option<String>, command: CommandFrame, now: Time) {
+        if !self.allows(Kind::Command, stream, &id, now) {
+            return;
+        }
+        let Some(grant) = self.grant().map(Arc::clone) else { return };
+        let request = match request::command(&self.context.keys, &grant, command, command_id) {
+            Ok(request) => Box::new(request),
+            Err(rejection) => return self.refuse_frame(stream, id, &rejection),
+        };
+        if self.takes_flight(stream, &id, now) {
+            self.outputs.push_back(Output::Command { id, stream, request });
+        }
+    }
+
+    fn on_fetch(&mut self, stream: Stream, fetch: Fetch, now: Time) {
+        let Some(grant) = self.grant().map(Arc::clone) else { return };
+        let Fetch { id, inbox, query } = fetch;
+        let page = may_read(&grant, &inbox).and_then(|()| request::page(&self.context.keys, &grant, &query));
+        match page {
+            Err(rejection) => self.refuse_frame(stream, id, &rejection),
+            Ok(page) => {
+                if self.takes_flight(stream, &id, now) {
+                    self.fetches.push(stream, Output::Fetch { id, stream, inbox, page: Box::new(page) });
+                }
+            }
+        }
+    }
+
+    fn on_subscribe(&mut self, id: String, inbox: InboxName, from: Option<&str>) {
+        let Some(grant) = self.grant().map(Arc::clone) else { return };
+        if let Err(rejection) = may_read(&grant, &inbox) {
+            return self.refuse_frame(Stream::Ordered, id, &rejection);
+        }
+        let from = match from.map(|text| self.open_cursor(&grant, text)) {
+            None => None,
+            Some(Some(cursor)) => Some(cursor),
+            Some(None) => {
+                let rejection = Rejection::invalid("from", "is no cursor of this inbox");
+                return self.refuse_frame(Stream::Ordered, id, &rejection);
+            }
+        };
+        if let Err((Some(id), rejection)) = self.subscribe(inbox, from, Some(id)) {
+            self.refuse_frame(Stream::Ordered, id, &rejection);
+        }
+    }
+
+    /// A cursor to go on from; `None` when it is malformed, another tenant's or a page's.
+    fn open_cursor(&mut self, grant: &Grant, text: &str) -> Option<Cursor> {
+        let cursor = Cursor::open(&self.context.keys, grant.tenant_tag, text);
+        if cursor.is_none() {
+            self.outputs.push_back(Output::Security(SecurityEvent::ForeignCursor));
+        }
+        cursor.filter(|cursor| cursor.kind == CursorKind::Changes)
+    }
+
+    /// The subscriptions of `hello`: there is no `id` to reply to, so what is refused is told by `error`.
+    pub(super) fn subscribe_from_hello(&mut self, wanted: Vec<SubscribeTo>) {
+        let Some(grant) = self.grant().map(Arc::clone) else { return };
+        // One over the limit is refused like any other; there is no need to hear of the rest.
+        let count_max = self.context.limits.subscriptions_max as usize + 1;
+        for SubscribeTo { inbox, from } in wanted.into_iter().take(count_max) {
+            let from = from.map(|text| self.open_cursor(&grant, &text));
+            let void = matches!(from, Some(None)).then(|| inbox.clone());
+            let permitted = may_read(&grant, &inbox);
+            match permitted.and_then(|()| self.subscribe(inbox, from.flatten(), None).map_err(|(_, why)| why)) {
+                Err(rejection) => {
+                    let ErrorBody { code, message, .. } = rejection.body();
+                    self.say(Stream::Ordered, &ServerFrame::Error { code, message });
+                }
+                Ok(()) => {
+                    if let Some(inbox) = void {
+                        let reason = "cursor".to_owned();
+                        self.say(Stream::Ordered, &ServerFrame::Resync { inbox, reason });
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_refresh(&mut self, id: String, token: &str, now: Time) {
+        let Some(current) = self.grant().map(Arc::clone) else { return };
+        let grant = match self.context.verifier().verify(&self.context.keys, token, now) {
+            Ok(grant) => Arc::new(grant),
+            Err(error) => {
+                let event = SecurityEvent::Refused { code: error.close_code(), why: error.word() };
+                self.outputs.push_back(Output::Security(event));
+                return self.refuse_frame(Stream::Ordered, id, &error.rejection());
+            }
+        };
+        if (&grant.tenant, &grant.subject) != (&current.tenant, &current.subject) {
+            let code = tidings_wire::CloseCode::Forbidden;
+            self.outputs.push_back(Output::Security(SecurityEvent::Refused { code, why: "refresh_of_another" }));
+            return self.refuse_frame(Stream::Ordered, id, &Rejection::Forbidden);
+        }
+        if grant.expires <= current.expires {
+            let rejection = Rejection::invalid("token", "expires no later than the one before");
+            return self.refuse_frame(Stream::Ordered, id, &rejection);
+        }
+        self.phase = Phase::Open(Arc::clone(&grant));
+        let result = json!({"expires": rfc3339(grant.expires)});
+        self.say(Stream::Ordered, &ServerFrame::done(id, None, Some(result)));
+        for inbox in self.subscriptions.names_without(|inbox| may_read(&grant, inbox).is_ok()) {
+            self.forget(&inbox);
+            let message = format!("the new token does not permit to follow {inbox}");
+            self.say(Stream::Ordered, &ServerFrame::Error { code: ReplyCode::Forbidden, message });
+            self.outputs.push_back(Output::Unsubscribe { inbox });
+        }
+        if grant.permits(Right::OwnInbox) && (&grant.roles, &grant.topics) != (&current.roles, &current.topics) {
+            self.outputs.push_back(Output::Observe(grant));
+        }
+    }
+}

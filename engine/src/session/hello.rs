@@ -1,0 +1,153 @@
+//! From the first byte to `welcome`: nothing is kept or learned before the token is good and there is a place.
+
+use super::{Input, Output, SecurityEvent, Session, Stream};
+use crate::grant::{Grant, Right, Role};
+use crate::ids::Time;
+use crate::limits::{BULK_IDS_COUNT_MAX, FRAME_BYTES_MAX, Limits, PAGE_ITEMS_MAX};
+use crate::rejection::Rejection;
+use std::sync::Arc;
+use tidings_wire::{ClientFrame, CloseCode, Hello, LimitsShown, ServerFrame, SubscribeTo, decode};
+
+/// Where a session stands.
+pub(super) enum Phase {
+    /// Nothing was heard yet.
+    Hello,
+    /// The token is good; is there a place?
+    Admitting(Box<Greeting>),
+    /// There is a place; the person is being recorded.
+    Observing(Box<Greeting>),
+    /// Welcome was said.
+    Open(Arc<Grant>),
+    /// Over, with the code that was told to the peer.
+    Ended(Option<CloseCode>),
+}
+
+impl Phase {
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::Hello => "hello",
+            Self::Admitting(_) => "admitting",
+            Self::Observing(_) => "observing",
+            Self::Open(_) => "open",
+            Self::Ended(_) => "ended",
+        }
+    }
+}
+
+/// A `hello` on its way to `welcome`, with the frames that did not wait for it.
+pub(super) struct Greeting {
+    pub(super) grant: Arc<Grant>,
+    client: Option<String>,
+    subscribe: Vec<SubscribeTo>,
+    early: Vec<(Stream, Box<[u8]>)>,
+    early_bytes: usize,
+}
+
+impl Session {
+    pub(super) fn on_bytes(&mut self, stream: Stream, bytes: &[u8], now: Time) {
+        if bytes.len() > FRAME_BYTES_MAX {
+            return self.frame_too_large();
+        }
+        match &mut self.phase {
+            Phase::Hello => self.on_hello(stream, bytes, now),
+            Phase::Admitting(greeting) | Phase::Observing(greeting) => {
+                greeting.early_bytes += bytes.len();
+                greeting.early.push((stream, bytes.into()));
+                let frames_max = self.context.limits.commands_in_flight_max as usize;
+                if greeting.early_bytes > FRAME_BYTES_MAX || greeting.early.len() > frames_max {
+                    self.refuse(CloseCode::ProtocolError, "frames_before_welcome");
+                }
+            }
+            Phase::Open(_) => self.on_client_bytes(stream, bytes, now),
+            Phase::Ended(_) => {}
+        }
+    }
+
+    fn on_hello(&mut self, stream: Stream, bytes: &[u8], now: Time) {
+        let hello = match decode(bytes, FRAME_BYTES_MAX) {
+            Ok(ClientFrame::Hello(hello)) if stream == Stream::Ordered => hello,
+            _ => return self.refuse(CloseCode::Unauthenticated, "frame_before_hello"),
+        };
+        let Hello { token, client, subscribe } = hello;
+        let grant = match self.context.verifier().verify(&self.context.keys, &token, now) {
+            Ok(grant) => Arc::new(grant),
+            Err(error) => return self.refuse(error.close_code(), error.word()),
+        };
+        let (tenant_stream, stream) = (grant.tenant_stream, grant.stream);
+        self.outputs.push_back(Output::Admit { tenant_stream, stream });
+        let greeting = Greeting { grant, client, subscribe, early: Vec::new(), early_bytes: 0 };
+        self.phase = Phase::Admitting(Box::new(greeting));
+    }
+
+    pub(super) fn on_admitted(&mut self, result: Result<(), CloseCode>, now: Time) {
+        if !matches!(self.phase, Phase::Admitting(_)) {
+            return;
+        }
+        if let Err(code) = result {
+            return self.refuse(code, "no_place");
+        }
+        let Phase::Admitting(greeting) = std::mem::replace(&mut self.phase, Phase::Hello) else { return };
+        if greeting.grant.permits(Right::OwnInbox) {
+            self.outputs.push_back(Output::Observe(Arc::clone(&greeting.grant)));
+            self.phase = Phase::Observing(greeting);
+        } else {
+            self.open(*greeting, now);
+        }
+    }
+
+    pub(super) fn on_observed(&mut self, result: Result<(), Rejection>, now: Time) {
+        if !matches!(self.phase, Phase::Observing(_)) {
+            return;
+        }
+        match result {
+            // Where nothing can be recorded, what is recorded can still be read.
+            Ok(()) | Err(Rejection::ReadOnly) => {}
+            Err(Rejection::RateLimited { .. }) => return self.refuse(CloseCode::RateLimited, "observe_rate_limited"),
+            Err(Rejection::Forbidden) => return self.refuse(CloseCode::Forbidden, "observe_forbidden"),
+            Err(_) => return self.refuse(CloseCode::Internal, "observe_failed"),
+        }
+        let Phase::Observing(greeting) = std::mem::replace(&mut self.phase, Phase::Hello) else { return };
+        self.open(*greeting, now);
+    }
+
+    fn open(&mut self, greeting: Greeting, now: Time) {
+        let Greeting { grant, client, subscribe, early, .. } = greeting;
+        self.phase = Phase::Open(Arc::clone(&grant));
+        self.pinged = now;
+        let welcome = ServerFrame::Welcome {
+            session: self.id.to_string(),
+            epoch: format!("{:016x}", self.context.epoch),
+            tenant: grant.tenant.to_string(),
+            subject: grant.subject.to_string(),
+            roles: grant.roles.iter().map(|role| Role::word(*role).to_owned()).collect(),
+            expires: rfc3339(grant.expires),
+            limits: shown(&self.context.limits),
+            server_time: rfc3339(now),
+        };
+        self.say(Stream::Ordered, &welcome);
+        self.outputs.push_back(Output::Security(SecurityEvent::Authenticated { grant, client }));
+        self.subscribe_from_hello(subscribe);
+        // `handle` and not `on_client_bytes`: each of them may end the session.
+        for (stream, bytes) in early {
+            self.handle(Input::Frame { stream, bytes: &bytes }, now);
+        }
+    }
+}
+
+fn shown(limits: &Limits) -> LimitsShown {
+    LimitsShown {
+        frame_bytes_max: FRAME_BYTES_MAX as u64,
+        idle_ms_max: limits.idle_ms_max,
+        ping_ms: limits.ping_ms,
+        commands_in_flight_max: limits.commands_in_flight_max,
+        subscriptions_max: limits.subscriptions_max,
+        page_items_max: PAGE_ITEMS_MAX as u32,
+        bulk_ids_max: BULK_IDS_COUNT_MAX as u32,
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds.
+pub(super) fn rfc3339(time: Time) -> String {
+    let timestamp = jiff::Timestamp::from_millisecond(time.0).unwrap_or(jiff::Timestamp::MAX);
+    timestamp.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}

@@ -1,0 +1,131 @@
+//! What a client may ask, how fast, and how much of it at once.
+
+use super::{Output, Session, Stream};
+use crate::grant::{Grant, Right};
+use crate::ids::Time;
+use crate::rejection::Rejection;
+use std::collections::VecDeque;
+use tidings_wire::{InboxName, ServerFrame};
+
+/// Window in which `rate_limited` answers are counted: one minute.
+const LIMITED_WINDOW_MS: i64 = 60_000;
+
+/// When to try again with too many requests in flight: as soon as replies have been read.
+const IN_FLIGHT_RETRY_MS: u64 = 100;
+
+/// Which rate a frame counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Changes something.
+    Command,
+    /// Reads, or is about the connection.
+    Query,
+}
+
+/// Fetches whose turn has not come: one page is on its way to a stream at a time.
+#[derive(Default)]
+pub(super) struct Fetches {
+    waiting: VecDeque<(Stream, Output)>,
+    ordered_asked: bool,
+    fetch_asked: bool,
+}
+
+impl Fetches {
+    pub(super) fn push(&mut self, stream: Stream, output: Output) {
+        self.waiting.push_back((stream, output));
+    }
+
+    pub(super) const fn asked(&mut self, stream: Stream) -> &mut bool {
+        match stream {
+            Stream::Ordered => &mut self.ordered_asked,
+            Stream::Fetch => &mut self.fetch_asked,
+        }
+    }
+}
+
+/// Whether the inbox may be read and followed.
+pub(super) fn may_read(grant: &Grant, inbox: &InboxName) -> Result<(), Rejection> {
+    let permitted = match inbox {
+        InboxName::Me => grant.permits(Right::OwnInbox),
+        InboxName::Tenant => grant.permits(Right::ReadTenantInbox),
+        InboxName::Platform => grant.permits(Right::PlatformInbox),
+        InboxName::Audit => grant.permits(Right::Audit),
+        InboxName::Topic(key) => grant.permits(Right::OwnInbox) && grant.topics.contains(key),
+    };
+    match inbox {
+        _ if !permitted => Err(Rejection::Forbidden),
+        InboxName::Me | InboxName::Tenant => Ok(()),
+        InboxName::Platform | InboxName::Audit | InboxName::Topic(_) => {
+            Err(Rejection::invalid("inbox", "is not offered yet"))
+        }
+    }
+}
+
+impl Session {
+    /// Emits what has its turn now.
+    pub(super) fn advance(&mut self) {
+        if self.grant().is_none() {
+            return;
+        }
+        self.ask_next();
+        for stream in [Stream::Ordered, Stream::Fetch] {
+            if self.fetches.waiting.is_empty() || *self.fetches.asked(stream) || self.outbox(stream).has_fetched() {
+                continue;
+            }
+            let next = self.fetches.waiting.iter().position(|(of, _)| *of == stream);
+            if let Some((_, output)) = next.and_then(|index| self.fetches.waiting.remove(index)) {
+                *self.fetches.asked(stream) = true;
+                self.outputs.push_back(output);
+            }
+        }
+    }
+
+    /// Takes one from the rate.
+    pub(super) fn take_rate(&mut self, kind: Kind, now: Time) -> Result<(), u64> {
+        let limits = &self.context.limits;
+        match kind {
+            Kind::Command => self.commands.take(limits.commands(), now),
+            Kind::Query => self.queries.take(limits.queries(), now),
+        }
+    }
+
+    /// Takes one from the rate for a frame that has an `id`; answers `rate_limited` and is false where it is used up.
+    pub(super) fn allows(&mut self, kind: Kind, stream: Stream, id: &str, now: Time) -> bool {
+        let Err(retry_after_ms) = self.take_rate(kind, now) else { return true };
+        let rate = if kind == Kind::Command { "commands_per_second" } else { "queries_per_second" };
+        self.limit(stream, id, retry_after_ms, rate, now);
+        false
+    }
+
+    /// Takes a place in flight, or answers `rate_limited`.
+    pub(super) fn takes_flight(&mut self, stream: Stream, id: &str, now: Time) -> bool {
+        if self.requests_in_flight >= self.context.limits.commands_in_flight_max {
+            self.limit(stream, id, IN_FLIGHT_RETRY_MS, "commands_in_flight_max", now);
+            return false;
+        }
+        self.requests_in_flight += 1;
+        true
+    }
+
+    fn limit(&mut self, stream: Stream, id: &str, retry_after_ms: u64, limit: &'static str, now: Time) {
+        let error = Rejection::RateLimited { retry_after_ms }.body();
+        self.say(stream, &ServerFrame::refusal(id.to_owned(), error));
+        self.count_limited(limit, now);
+    }
+
+    /// Counts an answer `rate_limited`; the one over the limit within a minute ends the session.
+    pub(super) fn count_limited(&mut self, limit: &'static str, now: Time) {
+        if now.since(self.limited_since) >= LIMITED_WINDOW_MS {
+            self.limited_since = now;
+            self.limited_count = 0;
+        }
+        self.limited_count += 1;
+        if self.limited_count == 1 {
+            self.limit_hit(limit);
+        }
+        if self.limited_count > self.context.limits.rate_limited_per_minute_max {
+            self.limit_hit("rate_limited_per_minute_max");
+            self.end(tidings_wire::CloseCode::RateLimited);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+mod fixture;
+mod flow;
+mod opening;
+mod requests;
+mod script;
