@@ -26,7 +26,7 @@ fn run(context: &Context) -> Result<(), Failure> {
     for script in &scripts {
         Child::new("node").arg("--check").arg(shown(script)).run(root)?;
     }
-    Child::new("node").arg("--test").args(tests).run(root)
+    Child::new("node").args(["--test", "--test-reporter=spec"]).args(tests).run(root)
 }
 
 fn shown(path: impl AsRef<Path>) -> String {
