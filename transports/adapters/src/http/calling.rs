@@ -63,9 +63,9 @@ impl<'a, A: Api> Call<'a, A> {
         self.api
     }
 
-    /// Has a command made durable. The request's `Idempotency-Key` makes a retry harmless, else `own_key` does.
-    pub(super) async fn submit(&self, command: CommandFrame, own_key: Option<String>) -> Result<Done, Refusal> {
-        let key = self.idempotency_key.clone().or(own_key);
+    /// Has a command made durable. The request's `Idempotency-Key` makes a retry harmless.
+    pub(super) async fn submit(&self, command: CommandFrame) -> Result<Done, Refusal> {
+        let key = self.idempotency_key.clone();
         let request = request::command(self.api.keys(), &self.grant, command, key)?;
         Ok(self.api.submit(request).await?)
     }

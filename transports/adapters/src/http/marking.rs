@@ -15,7 +15,7 @@ use tidings_wire::{BulkMark, CommandFrame, Mark, Marked, PageQuery};
 /// `PATCH /v1/inbox/notifications/{id}/…` and its `DELETE`: the item as it is afterwards, or nothing when it is gone.
 pub(super) async fn one<A: Api>(call: Call<'_, A>, mark: Mark) -> Result<Response, Refusal> {
     let marked = Marked { notifications: vec![call.id.clone()], inbox: Some(call.inbox.clone()) };
-    let done = call.submit(command(mark, marked), None).await?;
+    let done = call.submit(command(mark, marked)).await?;
     if mark == Mark::Deleted {
         return Ok(told(&done, StatusCode::NO_CONTENT));
     }
@@ -37,7 +37,7 @@ pub(super) async fn many<A: Api>(mut call: Call<'_, A>, marking: BulkMarking) ->
         }
         Chosen::Matching(filter) => command_on_all(marking, BulkMark { filter, up_to: None, inbox }),
     };
-    let done = call.submit(frame, None).await?;
+    let done = call.submit(frame).await?;
     Ok(told(&done, StatusCode::NO_CONTENT))
 }
 

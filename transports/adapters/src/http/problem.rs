@@ -1,7 +1,7 @@
 //! What every error looks like: RFC 9457 problem details that clients of Novu and of Knock can read too.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -108,7 +108,6 @@ pub(super) fn rendered(mut response: Response, method: &Method, path: &str, requ
     };
     let bytes = serde_json::to_vec(&problem).expect("strings and numbers always have a JSON form");
     let headers = response.headers_mut();
-    headers.remove(CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     if refusal.status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

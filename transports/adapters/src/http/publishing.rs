@@ -16,7 +16,7 @@ use tidings_wire::{CommandFrame, Published, Retract};
 pub(super) async fn published<A: Api>(mut call: Call<'_, A>) -> Result<Response, Refusal> {
     let publish = publish(call.body.take().unwrap_or_default())?;
     let transaction_id = publish.transaction_id.clone();
-    let done = call.submit(CommandFrame::Publish(Box::new(publish)), transaction_id.clone()).await?;
+    let done = call.submit(CommandFrame::Publish(Box::new(publish))).await?;
     let Answer::Published { notification, recipients } = done.answer else { return Err(Rejection::Internal.into()) };
     let id = call.api().keys().item_id(call.grant.tenant_tag, notification);
     let data = Published {
@@ -31,6 +31,6 @@ pub(super) async fn published<A: Api>(mut call: Call<'_, A>) -> Result<Response,
 /// `DELETE /v1/notifications/{id}`.
 pub(super) async fn retracted<A: Api>(mut call: Call<'_, A>) -> Result<Response, Refusal> {
     let notification = std::mem::take(&mut call.id);
-    let done = call.submit(CommandFrame::Retract(Retract { notification }), None).await?;
+    let done = call.submit(CommandFrame::Retract(Retract { notification })).await?;
     Ok(told(&done, StatusCode::NO_CONTENT))
 }

@@ -30,10 +30,12 @@ pub(super) async fn page<A: Api>(call: Call<'_, A>) -> Result<Response, Refusal>
 }
 
 /// `GET /v1/inbox/notifications/count`. Each count comes with its filter as it was written; without `filters` there is one
-/// count, of everything.
+/// count, of all that a page without a filter shows.
 pub(super) async fn counts<A: Api>(call: Call<'_, A>) -> Result<Response, Refusal> {
     let told = filters(call.query.text("filters")?)?;
-    let filters = told.iter().map(|(_, query)| request::filter(query)).collect::<Result<Vec<_>, _>>()?;
+    // By the rules of a page, so that a count is the number of items on all pages of its filter.
+    let filter = |query| request::page(call.api().keys(), &call.grant, query).map(|page| page.filter);
+    let filters = told.iter().map(|(_, query)| filter(query)).collect::<Result<Vec<_>, _>>()?;
     match call.read(Question::Count { inbox: call.inbox.clone(), filters }).await? {
         Reading::Count(counts) if counts.len() == told.len() => {
             let data =
@@ -64,7 +66,8 @@ fn filter((place, value): (usize, Value)) -> Result<(Value, PageQuery), Refusal>
         return Err(Refusal::invalid(format!("filters[{place}] must be an object")));
     };
     for (name, field) in fields {
-        if serde_json::from_value::<PageQuery>(json!({ name: field })).is_err() {
+        let is_place = matches!(name.as_str(), "limit" | "after");
+        if is_place || serde_json::from_value::<PageQuery>(json!({ name: field })).is_err() {
             let name: String = name.chars().take(NAME_CHARACTERS_MAX).collect();
             return Err(Refusal::invalid(format!("filters[{place}].{name} is not known or not of its kind")));
         }

@@ -2,7 +2,7 @@
 
 use super::fake::KNOWN;
 use super::{ADA, Assets, SERVICE, ask, assets, call, fake, request, site};
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use tidings_engine::command::Outcome;
@@ -14,7 +14,10 @@ const PUBLISH: &str = "/v1/notifications";
 
 async fn publish_raw(content_type: &str, body: Body) -> super::Answer {
     let fake = fake();
-    let asked = request("POST", PUBLISH).header("authorization", format!("Bearer {SERVICE}"));
+    let mut asked = request("POST", PUBLISH).header("authorization", format!("Bearer {SERVICE}"));
+    if let Some(bytes) = body.size_hint().exact() {
+        asked = asked.header("content-length", bytes);
+    }
     let answer = ask(&site(&fake, assets()), asked.header("content-type", content_type).body(body).unwrap()).await;
     assert!(answer.status.is_success() || fake.submitted.lock().is_empty());
     answer

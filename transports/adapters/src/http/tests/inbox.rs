@@ -89,6 +89,8 @@ async fn each_count_comes_with_its_filter() {
     assert_eq!(answer.json(), json!({ "data": data }));
     let Some(Question::Count { filters, .. }) = fake.asked.lock().pop() else { panic!("no count was asked for") };
     assert_eq!((filters[0].read, filters[1].tags.len()), (Some(false), 1));
+    // What a page leaves out unless it is asked for, a count leaves out too.
+    assert_eq!((filters[2].archived, filters[2].snoozed), (Some(false), Some(false)));
     let overall = call(&fake, ADA, "GET", &format!("{PAGE}/count"), None).await;
     assert_eq!(overall.json(), json!({"data": [{"count": 0, "filter": {}}]}));
 }
@@ -101,6 +103,7 @@ async fn a_filter_that_is_not_understood_is_named_and_counts_nothing() {
         ("[", "filters must be a JSON list of filters"),
         ("[]", "filters must hold at least one filter"),
         ("[{},1]", "filters[1] must be an object"),
+        (r#"[{"limit":1}]"#, "filters[0].limit is not known or not of its kind"),
         (r#"[{"raed":true}]"#, "filters[0].raed is not known or not of its kind"),
         (r#"[{},{"read":"yes"}]"#, "filters[1].read is not known or not of its kind"),
     ] {

@@ -44,6 +44,7 @@ impl Answer {
     /// What must be true of every refusal. Gives its code.
     fn code(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert!(self.header("content-length").is_none_or(|bytes| bytes == self.body.len().to_string()));
         let problem = self.json();
         assert_eq!(problem["status"], self.status.as_u16());
         assert_eq!(problem["statusCode"], problem["status"]);
