@@ -11,11 +11,10 @@ cargo xtask test [--only STAGE]... [--long] [--seconds N] [--list]
     --seconds N    N seconds for each fuzz target (15 unless --long)
     --list         names the stages and what each does
 
-cargo xtask fuzz [TARGET]... [--seconds N] [--input FILE] [--merge]
+cargo xtask fuzz [TARGET]... [--seconds N] [--input FILE]
     Fuzzes the named targets, or all, on the stable compiler.
     --seconds N    how long each (60)
     --input FILE   runs one target on one input, as found in fuzz/artifacts
-    --merge        afterwards adds what reached new code to fuzz/corpus
 
 cargo xtask bench [ARGUMENT]...
     Runs the benches; the arguments go to them.
@@ -56,8 +55,6 @@ pub struct Fuzz {
     pub seconds: Option<u64>,
     /// One input to run instead of fuzzing.
     pub input: Option<PathBuf>,
-    /// Whether the committed corpus grows by what was found.
-    pub merge: bool,
 }
 
 impl Arguments {
@@ -100,7 +97,6 @@ fn parse_fuzz(mut words: impl Iterator<Item = String>) -> Result<Arguments, Stri
         match word.as_str() {
             "--seconds" => fuzz.seconds = Some(seconds(&word, words.next())?),
             "--input" => fuzz.input = Some(value(&word, words.next())?.into()),
-            "--merge" => fuzz.merge = true,
             "--help" | "-h" => return Ok(Arguments::Help),
             option if option.starts_with('-') => return Err(format!("fuzz does not know {option:?}")),
             target => fuzz.targets.push(target.into()),
@@ -137,8 +133,8 @@ mod tests {
         let test = Test { only: vec!["lint".into(), "fuzz".into()], long: true, seconds: Some(3) };
         assert_eq!(parse("test --only lint --only fuzz --long --seconds 3"), Ok(Arguments::Test(test)));
         assert_eq!(parse("test --list"), Ok(Arguments::List));
-        let fuzz = Fuzz { targets: vec!["frame".into()], seconds: Some(9), input: Some("a/b".into()), merge: true };
-        assert_eq!(parse("fuzz frame --seconds 9 --input a/b --merge"), Ok(Arguments::Fuzz(fuzz)));
+        let fuzz = Fuzz { targets: vec!["frame".into()], seconds: Some(9), input: Some("a/b".into()) };
+        assert_eq!(parse("fuzz frame --seconds 9 --input a/b"), Ok(Arguments::Fuzz(fuzz)));
         assert_eq!(parse("bench decide --quick"), Ok(Arguments::Bench(vec!["decide".into(), "--quick".into()])));
         assert_eq!(parse(""), Ok(Arguments::Help));
     }

@@ -103,7 +103,6 @@ fn run_fuzz(fuzz: &Fuzz) -> Result<(), Failure> {
         workspace: &Workspace::read(&workspace::root()?)?,
         targets: &fuzz.targets,
         seconds: fuzz.seconds.unwrap_or(FUZZ_SECONDS_ALONE),
-        merge: fuzz.merge,
     };
     match &fuzz.input {
         Some(input) => campaign.replay(input),

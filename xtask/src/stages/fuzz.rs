@@ -36,13 +36,10 @@ pub struct Campaign<'a> {
     pub targets: &'a [String],
     /// Seconds for each.
     pub seconds: u64,
-    /// Whether the committed corpus grows by what reached new code.
-    pub merge: bool,
 }
 
 fn run(context: &Context) -> Result<(), Failure> {
-    let campaign =
-        Campaign { workspace: &context.workspace, targets: &[], seconds: context.fuzz_seconds, merge: false };
+    let campaign = Campaign { workspace: &context.workspace, targets: &[], seconds: context.fuzz_seconds };
     campaign.run()
 }
 
@@ -111,11 +108,7 @@ impl Campaign<'_> {
         fuzz.run(&self.workspace.root).map_err(|failure| Failure {
             message: format!("{name} found an input that fails; {}", failure.message),
             repeat: Some(format!("cargo xtask fuzz {name} --input {}/FILE", artifacts.display())),
-        })?;
-        if !self.merge {
-            return Ok(());
-        }
-        self.program(name).arg("-merge=1").args([committed, found]).run(&self.workspace.root)
+        })
     }
 
     fn program(&self, name: &str) -> Child {
