@@ -48,7 +48,7 @@ enum Chosen {
     Matching(Option<PageQuery>),
 }
 
-/// An empty list of ids chooses nothing, and is never taken for "all".
+/// An empty list of ids is refused, and never taken for "all".
 fn chosen(mut body: Object) -> Result<Chosen, Rejection> {
     let mut take = |name| body.remove(name).filter(|value| !value.is_null());
     let (ids, tags, data) = (take("notificationIds"), take("tags"), take("data"));
@@ -60,9 +60,10 @@ fn chosen(mut body: Object) -> Result<Chosen, Rejection> {
     }
     match (ids, tags) {
         (Some(_), Some(_)) => Err(Rejection::invalid("notificationIds", "and tags exclude each other")),
-        (Some(ids), None) => serde_json::from_value(ids)
-            .map(Chosen::Items)
-            .map_err(|_| Rejection::invalid("notificationIds", "must be a list of strings")),
+        (Some(ids), None) => match serde_json::from_value::<Vec<String>>(ids) {
+            Ok(ids) if !ids.is_empty() => Ok(Chosen::Items(ids)),
+            _ => Err(Rejection::invalid("notificationIds", "must be a list of at least one id")),
+        },
         (None, Some(tags)) => Ok(Chosen::Matching(Some(PageQuery { tags: Some(tags), ..PageQuery::default() }))),
         (None, None) => Ok(Chosen::Matching(None)),
     }
@@ -114,12 +115,12 @@ mod tests {
     fn a_bulk_body_chooses_ids_or_labels_or_all_and_never_all_by_mistake() {
         assert_eq!(check(json!({})), Ok(Chosen::Matching(None)));
         assert_eq!(check(json!({"tags": null, "data": null})), Ok(Chosen::Matching(None)));
-        assert_eq!(check(json!({"notificationIds": []})), Ok(Chosen::Items(Vec::new())));
         assert_eq!(check(json!({"notificationIds": ["a"]})), Ok(Chosen::Items(vec!["a".to_owned()])));
         let tagged = PageQuery { tags: Some(json!(["a"])), ..PageQuery::default() };
         assert_eq!(check(json!({"tags": ["a"]})), Ok(Chosen::Matching(Some(tagged))));
         for wrong in [
             json!({"data": "{}"}),
+            json!({"notificationIds": []}),
             json!({"notificationIds": "a"}),
             json!({"notificationIds": [1]}),
             json!({"notificationIds": ["a"], "tags": ["b"]}),
