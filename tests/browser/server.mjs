@@ -10,6 +10,9 @@ import { createInterface } from 'node:readline';
 /** Longest time from the start of the process to its addresses, in milliseconds. */
 const START_MS_MAX = 30_000;
 
+/** The administration listener takes a free port, so that runs side by side do not meet. */
+const OWN_PORTS = { TIDINGS__ADMIN__LISTEN: '127.0.0.1:0' };
+
 /** One server and its data directory. */
 export class Server {
   #binary;
@@ -52,7 +55,7 @@ export class Server {
     const free = '127.0.0.1:0';
     const [http, quic] = elsewhere ? [free, free] : [this.#http, this.#quic];
     const args = ['serve', '--dev', '--http', http, '--quic', quic, '--data', this.#data];
-    const process_ = spawn(this.#binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...this.#environment } });
+    const process_ = spawn(this.#binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...OWN_PORTS, ...this.#environment } });
     this.#process = process_;
     const found = await addressesOf(process_, (line) => this.#keep(line));
     this.url = found.http;
