@@ -7,6 +7,7 @@
 pub mod damage;
 pub mod frame;
 pub mod group;
+pub mod session;
 
 /// One fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -22,4 +23,5 @@ pub const TARGETS: &[FuzzTarget] = &[
     FuzzTarget { name: "damage", run: damage::run },
     FuzzTarget { name: "frame", run: frame::run },
     FuzzTarget { name: "group", run: group::run },
+    FuzzTarget { name: "session", run: session::run },
 ];
