@@ -4,8 +4,10 @@
 //! exception to "pure" is blocking file I/O in [`log`], behind a storage trait that the memory log implements too.
 
 pub mod admission;
+pub mod audience;
 pub mod command;
 pub mod cursor;
+pub mod decide;
 pub mod engine;
 pub mod event;
 pub mod grant;

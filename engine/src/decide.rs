@@ -1,0 +1,202 @@
+//! What may happen: pure, from the state and a request to events or a rejection.
+
+#[cfg(test)]
+mod tests;
+
+use crate::command::{Answer, Command, Done, Inbox, Publication, Request};
+use crate::event::{Audience, Content, Event};
+use crate::grant::{Grant, Right};
+use crate::ids::{CommandHash, Position, StreamId, TenantId};
+use crate::item::{Filter, Mark};
+use crate::keys::Keys;
+use crate::rejection::Rejection;
+use crate::state::{FirstAnswer, State};
+
+/// An event to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Its stream.
+    pub stream: StreamId,
+    /// What happened.
+    pub event: Event,
+    /// Its personal part.
+    pub content: Option<Content>,
+}
+
+/// What `decide` says yes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// These happen, in this order and together. The answer is about the last one.
+    Record {
+        /// At least one.
+        drafts: Vec<Draft>,
+        /// Hash of the command's key; none when it had no key.
+        command: CommandHash,
+    },
+    /// It is so already, or was answered before.
+    Nothing(Done),
+}
+
+/// Decides a request against the state. Changes nothing.
+///
+/// # Errors
+/// [`Rejection`], with the state as it was.
+pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision, Rejection> {
+    let grant = &request.grant;
+    permitted(grant, &request.command)?;
+    let command = match &request.key {
+        Some(key) => keys.command(&grant.tenant, grant.stream, key),
+        None => CommandHash::NONE,
+    };
+    let known = state.tenant(&grant.tenant);
+    if let Some(done) = answered_before(state, known, command, request)? {
+        return Ok(Decision::Nothing(done));
+    }
+    // A tenant arises with the first thing that happens in it.
+    let tenant = known.unwrap_or(TenantId(state.tenants_count() + 1));
+    let draft = |stream, event, content| Draft { tenant, stream, event, content };
+    let wanted = Wanted { state, grant, tenant, is_keyed: request.key.is_some() };
+    let decided = match &request.command {
+        Command::Observe => wanted.observe().map(|event| draft(grant.stream, event, None)),
+        Command::Publish(publication) => {
+            let (event, content) = publish(publication)?;
+            Some(draft(grant.tenant_stream, event, Some(content)))
+        }
+        Command::Retract { notification } => {
+            wanted.retract(*notification)?.map(|event| draft(grant.tenant_stream, event, None))
+        }
+        Command::Mark { inbox, mark, items } => {
+            let stream = wanted.stream(*inbox);
+            wanted.mark(stream, *mark, items)?.map(|event| draft(stream, event, None))
+        }
+        Command::MarkAll { inbox, mark, filter, up_to } => {
+            let stream = wanted.stream(*inbox);
+            wanted.mark_all(stream, *mark, filter, *up_to).map(|event| draft(stream, event, None))
+        }
+    };
+    let Some(last) = decided else {
+        return Ok(Decision::Nothing(Done {
+            answer: unchanged(&request.command),
+            position: state.position(),
+            replayed: false,
+        }));
+    };
+    let mut drafts = Vec::with_capacity(2);
+    if known.is_none() {
+        drafts.push(draft(grant.tenant_stream, Event::TenantCreated { name: grant.tenant.to_string() }, None));
+    }
+    drafts.push(last);
+    Ok(Decision::Record { drafts, command })
+}
+
+/// The table of what each command needs.
+fn permitted(grant: &Grant, command: &Command) -> Result<(), Rejection> {
+    let right = match command {
+        Command::Observe => return Ok(()),
+        Command::Publish(_) | Command::Retract { .. } => Right::Publish,
+        Command::Mark { inbox, .. } | Command::MarkAll { inbox, .. } => match inbox {
+            Inbox::Own => Right::OwnInbox,
+            Inbox::Tenant => Right::MarkTenantInbox,
+        },
+    };
+    if grant.permits(right) { Ok(()) } else { Err(Rejection::Forbidden) }
+}
+
+fn answered_before(
+    state: &State,
+    tenant: Option<TenantId>,
+    command: CommandHash,
+    request: &Request,
+) -> Result<Option<Done>, Rejection> {
+    if command == CommandHash::NONE {
+        return Ok(None);
+    }
+    let Some(first) = tenant.and_then(|tenant| state.first_answer(tenant, command)) else { return Ok(None) };
+    if first.fingerprint != request.fingerprint {
+        return Err(Rejection::IdempotencyConflict);
+    }
+    let answer = match first.answer {
+        FirstAnswer::Published { recipients } => Answer::Published { notification: first.position, recipients },
+        FirstAnswer::Retracted => Answer::Retracted,
+        FirstAnswer::Marked => Answer::Marked,
+    };
+    Ok(Some(Done { answer, position: first.position, replayed: true }))
+}
+
+/// The answer to a command that changes nothing.
+const fn unchanged(command: &Command) -> Answer {
+    match command {
+        Command::Observe | Command::Publish(_) => Answer::Observed,
+        Command::Retract { .. } => Answer::Retracted,
+        Command::Mark { .. } | Command::MarkAll { .. } => Answer::Marked,
+    }
+}
+
+fn publish(publication: &Publication) -> Result<(Event, Content), Rejection> {
+    match publication.facts.audience {
+        Audience::People(_) | Audience::Tenant => {}
+        Audience::Topic(_) | Audience::Role(_) | Audience::Platform => {
+            return Err(Rejection::invalid("to", "names an audience that is not offered yet"));
+        }
+    }
+    Ok((Event::NotificationPublished(publication.facts.clone()), publication.content.clone()))
+}
+
+/// What is wanted, by whom, and against what.
+struct Wanted<'a> {
+    state: &'a State,
+    grant: &'a Grant,
+    tenant: TenantId,
+    /// A command with a key is always recorded, so that its answer is known to whoever repeats it.
+    is_keyed: bool,
+}
+
+impl Wanted<'_> {
+    fn stream(&self, inbox: Inbox) -> StreamId {
+        match inbox {
+            Inbox::Own => self.grant.stream,
+            Inbox::Tenant => self.grant.tenant_stream,
+        }
+    }
+
+    fn observe(&self) -> Option<Event> {
+        if !self.grant.permits(Right::OwnInbox) {
+            return None;
+        }
+        let (roles, topics) = (&self.grant.roles, &self.grant.topics);
+        let known = self.state.subject(self.grant.stream).is_some_and(|subject| {
+            subject.is_observed && subject.roles == *roles && subject.topics == *topics
+        });
+        (!known).then(|| Event::SubjectObserved { roles: roles.clone(), topics: topics.clone() })
+    }
+
+    fn retract(&self, notification: Position) -> Result<Option<Event>, Rejection> {
+        let stands = self.state.notification(self.tenant, notification).ok_or(Rejection::NotFound)?;
+        Ok((stands || self.is_keyed).then_some(Event::NotificationRetracted { notification }))
+    }
+
+    /// All or nothing: one item that is not there, or that refuses, and none is marked.
+    fn mark(&self, inbox: StreamId, mark: Mark, wanted: &[Position]) -> Result<Option<Event>, Rejection> {
+        let mut items = wanted.to_vec();
+        items.sort_unstable();
+        items.dedup();
+        let mut changes = self.is_keyed;
+        for item in &items {
+            let flags = self.state.item(self.tenant, inbox, *item).ok_or(Rejection::NotFound)?;
+            if flags.refuses(mark) {
+                return Err(Rejection::Snoozed);
+            }
+            changes |= flags.with(mark) != flags;
+        }
+        Ok((changes && !items.is_empty()).then_some(Event::ItemsMarked { mark, items }))
+    }
+
+    fn mark_all(&self, inbox: StreamId, mark: Mark, filter: &Filter, up_to: Option<Position>) -> Option<Event> {
+        let head = self.state.position();
+        let up_to = up_to.map_or(head, |up_to| up_to.min(head));
+        let changes = self.is_keyed || self.state.would_mark(self.tenant, inbox, mark, filter, up_to);
+        changes.then(|| Event::AllItemsMarked { mark, filter: filter.clone(), up_to })
+    }
+}

@@ -1,0 +1,213 @@
+//! The engine: sole owner of the log and of the state. It decides, records, syncs, and only then answers.
+
+mod open;
+
+pub use open::OpenError;
+
+use crate::command::{Answer, Done, Outcome, Request};
+use crate::decide::{Decision, decide};
+use crate::event::{Audience, Event, Facts, Recorded};
+use crate::ids::{CommandHash, Position, Revision, Time};
+use crate::keys::Keys;
+use crate::log::{Envelope, GROUP_BYTES_MAX, Log, LogError, LogReader, Record, Storage, group_bytes};
+use crate::rejection::Rejection;
+use crate::state::State;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What a record takes in a group besides its own bytes: its entry in the table of ends.
+const RECORD_OVERHEAD_BYTES: usize = 4;
+
+/// The owner of one log.
+pub struct Engine<S: Storage> {
+    log: Log<S>,
+    state: State,
+    keys: Arc<Keys>,
+}
+
+/// What a batch of requests came to, once it is durable.
+#[derive(Debug)]
+pub struct Commit {
+    /// One for each request, in their order.
+    pub outcomes: Vec<Outcome>,
+    /// What happened, in the order of the log.
+    pub events: Vec<Arc<Recorded>>,
+}
+
+/// Storage failed within a batch. The engine is of no more use.
+#[derive(Debug, thiserror::Error)]
+#[error("storage failed: {error}")]
+pub struct CommitFailure {
+    /// What failed.
+    pub error: LogError,
+    /// Outcomes of the leading requests whose events are durable; of the others it is unknown.
+    pub outcomes: Vec<Outcome>,
+    /// The durable events.
+    pub events: Vec<Arc<Recorded>>,
+}
+
+/// Requests that were decided and are not durable yet.
+#[derive(Default)]
+struct Pending {
+    records: Vec<Record>,
+    events: Vec<Arc<Recorded>>,
+    outcomes: Vec<Outcome>,
+    /// What the records take in a group.
+    bytes: usize,
+}
+
+impl<S: Storage> Engine<S> {
+    /// Decides each request against the state that the ones before it leave, and makes what happened durable: one write and
+    /// one sync for up to 512 KiB. Nothing is told before its sync returned. A batch in which nothing happens costs no sync.
+    ///
+    /// # Errors
+    /// [`CommitFailure`]: storage failed, and the engine must be dropped. A disk that was found full before anything was
+    /// written is no failure: the requests of that group are `Unavailable`.
+    pub fn commit(&mut self, requests: &[Request], now: Time) -> Result<Commit, CommitFailure> {
+        let mut commit = Commit { outcomes: Vec::with_capacity(requests.len()), events: Vec::new() };
+        let mut pending = Pending::default();
+        let room = GROUP_BYTES_MAX - group_bytes(&[]);
+        for request in requests {
+            match decide(&self.state, &self.keys, request) {
+                Ok(Decision::Nothing(done)) => pending.outcomes.push(Ok(done)),
+                Err(rejection) => pending.outcomes.push(Err(rejection)),
+                Ok(Decision::Record { drafts, command }) => {
+                    let (records, events) = self.record(request, drafts, command, now);
+                    let bytes: usize = records.iter().map(|record| record.encoded_bytes() + RECORD_OVERHEAD_BYTES).sum();
+                    if !pending.records.is_empty() && pending.bytes + bytes > room {
+                        self.flush(&mut pending, &mut commit)?;
+                    }
+                    pending.bytes += bytes;
+                    pending.outcomes.push(Ok(done(&events)));
+                    pending.records.extend(records);
+                    pending.events.extend(events);
+                }
+            }
+        }
+        self.flush(&mut pending, &mut commit)?;
+        Ok(commit)
+    }
+
+    /// Makes what is pending durable, and moves it into the commit.
+    fn flush(&mut self, pending: &mut Pending, commit: &mut Commit) -> Result<(), CommitFailure> {
+        let Pending { records, events, outcomes, .. } = std::mem::take(pending);
+        if records.is_empty() {
+            commit.outcomes.extend(outcomes);
+            return Ok(());
+        }
+        match self.log.append(&records) {
+            Ok(_) => {
+                commit.outcomes.extend(outcomes);
+                commit.events.extend(events);
+                Ok(())
+            }
+            Err(LogError::Full) => self.refuse_for_space(outcomes, commit),
+            Err(error) => Err(CommitFailure {
+                error,
+                outcomes: std::mem::take(&mut commit.outcomes),
+                events: std::mem::take(&mut commit.events),
+            }),
+        }
+    }
+
+    /// Nothing of the group was written: what was decided for it is undone, by folding the log anew.
+    fn refuse_for_space(&mut self, outcomes: Vec<Outcome>, commit: &mut Commit) -> Result<(), CommitFailure> {
+        match open::fold(&self.log.reader()) {
+            Ok(state) => {
+                self.state = state;
+                // Rejections stand; a yes, even to "it is so already", may have rested on what was undone.
+                let refused = outcomes.into_iter().map(|outcome| outcome.and(Err(Rejection::Unavailable)));
+                commit.outcomes.extend(refused);
+                Ok(())
+            }
+            Err(_) => Err(CommitFailure {
+                error: LogError::Full,
+                outcomes: std::mem::take(&mut commit.outcomes),
+                events: std::mem::take(&mut commit.events),
+            }),
+        }
+    }
+
+    /// Turns drafts into records and applies them to the state, ahead of the sync.
+    fn record(
+        &mut self,
+        request: &Request,
+        drafts: Vec<crate::decide::Draft>,
+        command: CommandHash,
+        now: Time,
+    ) -> (Vec<Record>, Vec<Arc<Recorded>>) {
+        let count = drafts.len();
+        let mut made = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (index, draft) in drafts.into_iter().enumerate() {
+            let is_answer = index + 1 == count;
+            let facts = Facts {
+                actor: request.grant.stream,
+                fingerprint: if is_answer { request.fingerprint } else { [0; 16] },
+                event: draft.event,
+            };
+            let envelope = Envelope {
+                position: self.state.position().next(),
+                tenant: draft.tenant,
+                tenant_sequence: self.state.tenant_sequence(draft.tenant) + 1,
+                stream: draft.stream,
+                revision: Revision(self.state.revision(draft.stream).0 + 1),
+                event_type: facts.event.type_number(),
+                event_version: facts.event.version(),
+                command,
+                command_index: u16::try_from(index).unwrap_or(u16::MAX),
+                time: now.max(self.state.time()),
+                key_id: 0,
+            };
+            let content = draft.content.map_or_else(Bytes::new, |content| content.encode());
+            let record = Record { envelope, facts: facts.encode(), content: content.clone() };
+            let recorded = Recorded { envelope: record.envelope, facts, content };
+            self.state.apply(&recorded);
+            made.0.push(record);
+            made.1.push(Arc::new(recorded));
+        }
+        made
+    }
+
+    /// A reader of durable events, for any thread.
+    #[must_use]
+    pub fn reader(&self) -> LogReader {
+        self.log.reader()
+    }
+
+    /// The generation of the log.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.log.epoch()
+    }
+
+    /// The state, which may be ahead of what is durable only within [`Engine::commit`].
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The last durable event.
+    #[must_use]
+    pub fn head(&self) -> Position {
+        self.log.head().0
+    }
+}
+
+/// The answer that the last of a command's events holds.
+fn done(events: &[Arc<Recorded>]) -> Done {
+    let last = events.last().expect("a decision to record has at least one draft");
+    let position = last.envelope.position;
+    let answer = match &last.facts.event {
+        Event::NotificationPublished(published) => Answer::Published {
+            notification: position,
+            recipients: match &published.audience {
+                Audience::People(people) => u32::try_from(people.len()).ok(),
+                _ => None,
+            },
+        },
+        Event::NotificationRetracted { .. } => Answer::Retracted,
+        Event::ItemsMarked { .. } | Event::AllItemsMarked { .. } => Answer::Marked,
+        Event::TenantCreated { .. } | Event::SubjectObserved { .. } => Answer::Observed,
+    };
+    Done { answer, position, replayed: false }
+}

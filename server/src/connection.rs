@@ -1,0 +1,276 @@
+//! One connection: a session behind a lock, driven by its task and by the inbox thread.
+
+use crate::gateway::{Server, Ticket};
+use crate::hub::ConnectionId;
+use crate::inbox::Work;
+use crate::telemetry::SECURITY;
+use crate::writer::Job;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde_json::Value;
+use std::sync::{Arc, OnceLock};
+use tidings_adapters::carrier::{CarrierEnd, Close, FrameFault, StreamKind};
+use tidings_adapters::gateway::{Peer, Protocol};
+use tidings_engine::command::{Answer, Command, Done, Request};
+use tidings_engine::grant::Grant;
+use tidings_engine::cursor::Cursor;
+use tidings_engine::ids::Time;
+use tidings_engine::rejection::Rejection;
+use tidings_engine::session::{Input, Output, SecurityEvent, Session, Stream};
+use tidings_wire::{CloseCode, InboxName};
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+/// One connection. Lives as long as its task, or as the inbox thread still has it in a list.
+pub struct Connection {
+    id: ConnectionId,
+    server: Arc<Server>,
+    peer: Peer,
+    opened: Time,
+    session: Mutex<Session>,
+    wake: Notify,
+    /// Set once, when the token was verified.
+    grant: OnceLock<Arc<Grant>>,
+    ticket: Mutex<Option<Ticket>>,
+}
+
+impl Connection {
+    /// A connection that has said nothing yet.
+    pub(crate) fn new(id: ConnectionId, server: Arc<Server>, ticket: Ticket, peer: Peer, session: Session, now: Time) -> Self {
+        info!(target: SECURITY, event = "opened", connection = id.0, carrier = peer.carrier.name(),
+            address = %truncated(&peer), user_agent = peer.user_agent.as_deref(), origin = peer.origin.as_deref());
+        server.counts.opened(peer.carrier);
+        Self {
+            id,
+            server,
+            peer,
+            opened: now,
+            session: Mutex::new(session),
+            wake: Notify::new(),
+            grant: OnceLock::new(),
+            ticket: Mutex::new(Some(ticket)),
+        }
+    }
+
+    /// Its name in this process.
+    pub(crate) const fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// What its token permits; `None` before it was verified.
+    pub(crate) fn grant(&self) -> Option<Arc<Grant>> {
+        self.grant.get().cloned()
+    }
+
+    /// Hands the session a delta. The bytes are shared by all who get it.
+    pub(crate) fn deliver(&self, inbox: &InboxName, frame: &Bytes, at: Cursor) {
+        self.give(Input::Delta { inbox, frame, at });
+    }
+
+    /// Hands the session the answer to a fetch, encoded.
+    pub(crate) fn fetched(&self, id: String, stream: Stream, result: Result<Bytes, Rejection>) {
+        self.give(Input::Fetched { id, stream, result });
+    }
+
+    /// Tells the session that this server leaves, and when to come back.
+    pub(crate) fn leave(&self, reconnect_after_ms: u64) {
+        self.give(Input::Drain { reconnect_after_ms });
+        self.give(Input::Close(CloseCode::ServerDraining));
+    }
+
+    /// Hands the session what happened, from any thread, and wakes its task.
+    pub(crate) fn give(&self, input: Input<'_>) {
+        self.session.lock().handle(input, self.server.time());
+        self.wake.notify_one();
+    }
+}
+
+/// The protocol as the driver sees it.
+pub struct Driven(pub(crate) Arc<Connection>);
+
+impl Driven {
+    fn give(&self, input: Input<'_>, now: Time) {
+        self.0.session.lock().handle(input, now);
+        self.perform(now);
+    }
+
+    /// Does what the session asks for. Answers that come at once may make it ask for more.
+    fn perform(&self, now: Time) {
+        loop {
+            let output = self.0.session.lock().poll_output();
+            match output {
+                Some(output) => self.perform_one(output, now),
+                None => return,
+            }
+        }
+    }
+
+    fn perform_one(&self, output: Output, now: Time) {
+        let (connection, server) = (&self.0, &self.0.server);
+        match output {
+            Output::Admit { tenant_stream, stream } => {
+                let admitted = match connection.ticket.lock().as_ref() {
+                    Some(ticket) => server.admission.lock().authenticated(ticket.id(), tenant_stream, stream),
+                    None => Err(CloseCode::Internal),
+                };
+                connection.session.lock().handle(Input::Admitted(admitted), now);
+            }
+            Output::Observe(grant) => self.observe(grant),
+            Output::Subscribe { inbox, from } => {
+                server.inbox.send(Work::Subscribe { connection: Arc::clone(connection), inbox, from });
+            }
+            Output::Unsubscribe { inbox } => {
+                server.inbox.send(Work::Unsubscribe { connection: Arc::clone(connection), inbox });
+            }
+            Output::CatchUp { inbox, from: since } => {
+                server.inbox.send(Work::CatchUp { connection: Arc::clone(connection), inbox, since });
+            }
+            Output::Command { id, stream, request } => self.command(id, stream, *request),
+            Output::Fetch { id, stream, inbox, page } => {
+                let connection = Arc::clone(connection);
+                server.inbox.send(Work::Fetch { connection, id, stream, inbox, page });
+            }
+            Output::Security(event) => log_security(connection, event),
+        }
+    }
+
+    fn observe(&self, grant: Arc<Grant>) {
+        let connection = Arc::clone(&self.0);
+        let _ = connection.grant.set(Arc::clone(&grant));
+        let request = Request { grant, key: None, fingerprint: [0; 16], command: Command::Observe };
+        let reply = Box::new(move |outcome: Result<Done, Rejection>| {
+            connection.give(Input::Observed(outcome.map(|_| ())));
+        });
+        self.0.server.writer_submit(Job { request, reply });
+    }
+
+    fn command(&self, id: String, stream: Stream, request: Request) {
+        let connection = Arc::clone(&self.0);
+        let grant = Arc::clone(&request.grant);
+        let transaction = transaction_of(&request);
+        let reply = Box::new(move |outcome: Result<Done, Rejection>| {
+            let result = outcome.map(|done| {
+                let cursor = connection.server.cursor_at(&grant, done.position);
+                let result = result(&connection.server, &grant, &done, transaction, &cursor);
+                (Some(cursor), result)
+            });
+            connection.give(Input::Replied { id, stream, result });
+        });
+        self.0.server.writer_submit(Job { request, reply });
+    }
+}
+
+/// The publisher's own name for what a request publishes.
+fn transaction_of(request: &Request) -> Option<String> {
+    match &request.command {
+        Command::Publish(publication) => publication.content.transaction_id.clone(),
+        _ => None,
+    }
+}
+
+fn result(server: &Server, grant: &Grant, done: &Done, transaction: Option<String>, cursor: &str) -> Option<Value> {
+    let Answer::Published { notification, recipients } = done.answer else { return None };
+    let id = server.keys.item_id(grant.tenant_tag, notification);
+    let transaction_id = transaction.unwrap_or_else(|| id.clone());
+    let published = tidings_wire::Published { id, transaction_id, cursor: cursor.to_owned(), recipients };
+    serde_json::to_value(published).ok()
+}
+
+impl Protocol for Driven {
+    fn on_frame(&self, stream: StreamKind, bytes: Bytes, now: Time) {
+        self.give(Input::Frame { stream: of_kind(stream), bytes: &bytes }, now);
+    }
+
+    fn on_alive(&self, now: Time) {
+        self.give(Input::Alive, now);
+    }
+
+    fn on_fault(&self, _stream: StreamKind, fault: FrameFault, now: Time) {
+        let input = match fault {
+            FrameFault::TooLarge { .. } => Input::TooLarge,
+            FrameFault::NotText => Input::NotText,
+        };
+        self.give(input, now);
+    }
+
+    fn on_carrier_end(&self, end: &CarrierEnd, now: Time) {
+        self.give(Input::CarrierEnded, now);
+        let connection = &self.0;
+        let code = connection.session.lock().close().map(CloseCode::number);
+        let grant = connection.grant();
+        info!(target: SECURITY, event = "ended", connection = connection.id.0, carrier = connection.peer.carrier.name(),
+            address = %truncated(&connection.peer), tenant = grant.as_ref().map(|grant| &*grant.tenant),
+            subject = grant.as_ref().map(|grant| &*grant.subject), code, end = %end,
+            duration_ms = now.since(connection.opened));
+        connection.server.counts.ended(connection.peer.carrier);
+        connection.server.connections.lock().remove(&connection.id);
+        connection.server.inbox.send(Work::Ended { connection: Arc::clone(connection) });
+        connection.ticket.lock().take();
+    }
+
+    fn take_frames(&self, stream: StreamKind, bytes_max: usize, frames: &mut Vec<Bytes>, now: Time) {
+        self.perform(now);
+        let mut session = self.0.session.lock();
+        let mut bytes = 0;
+        while bytes < bytes_max
+            && let Some(frame) = session.poll_send(of_kind(stream), now)
+        {
+            bytes += frame.len();
+            frames.push(frame);
+        }
+        drop(session);
+        // An emptied outbox may be what a subscription that is behind waited for.
+        self.perform(now);
+    }
+
+    fn close(&self) -> Option<Close> {
+        let code = self.0.session.lock().close()?;
+        Some(Close { code: code.number(), reason: code.reason().to_owned() })
+    }
+
+    fn timeout(&self) -> Option<Time> {
+        self.0.session.lock().poll_timeout()
+    }
+
+    fn on_timeout(&self, now: Time) {
+        self.give(Input::Timeout, now);
+    }
+
+    fn wake(&self) -> &Notify {
+        &self.0.wake
+    }
+}
+
+const fn of_kind(stream: StreamKind) -> Stream {
+    match stream {
+        StreamKind::Ordered => Stream::Ordered,
+        StreamKind::Fetch => Stream::Fetch,
+    }
+}
+
+fn log_security(connection: &Connection, event: SecurityEvent) {
+    let (id, carrier, address) = (connection.id.0, connection.peer.carrier.name(), truncated(&connection.peer));
+    match event {
+        SecurityEvent::Authenticated { grant, client } => {
+            info!(target: SECURITY, event = "authenticated", connection = id, carrier, %address, client,
+                tenant = &*grant.tenant, subject = &*grant.subject);
+        }
+        SecurityEvent::Refused { code, why } => {
+            metrics::counter!("tidings_refusals_total", "code" => code.reason()).increment(1);
+            warn!(target: SECURITY, event = "refused", connection = id, carrier, %address, code = code.number(),
+                reason = code.reason(), why, user_agent = connection.peer.user_agent.as_deref());
+        }
+        SecurityEvent::LimitHit { limit } => {
+            metrics::counter!("tidings_limit_hits_total", "limit" => limit).increment(1);
+            warn!(target: SECURITY, event = "limit_hit", connection = id, carrier, %address, limit);
+        }
+        SecurityEvent::ForeignCursor => {
+            warn!(target: SECURITY, event = "foreign_cursor", connection = id, carrier, %address);
+        }
+    }
+}
+
+/// The address as it is logged: without the last part, so that the log names a neighbourhood and no household.
+fn truncated(peer: &Peer) -> String {
+    crate::gateway::truncated(peer.address.ip())
+}

@@ -1,0 +1,119 @@
+//! Following an inbox: the snapshot, the deltas after it, and catching up.
+
+use crate::connection::Connection;
+use crate::inbox::{InboxThread, following};
+use crate::reading::shown;
+use std::sync::Arc;
+use tidings_engine::cursor::Cursor;
+use tidings_engine::event::Recorded;
+use tidings_engine::grant::Grant;
+use tidings_engine::item::Filter;
+use tidings_engine::session::{Input, Placed};
+use tidings_projections::render::{self, Rendering};
+use tidings_projections::{ChangePlace, Changes, Delta, Owner, Target};
+use tidings_wire::{InboxName, ServerFrame, encode};
+
+/// Items of a snapshot: 20, a screenful.
+const SNAPSHOT_ITEMS: usize = 20;
+
+/// Most items of one step of catching up: 100. The frame's bytes bound it too.
+const CATCH_UP_ITEMS: usize = 100;
+
+impl InboxThread {
+    /// Applies an event and hands what changed to those who follow: each frame is encoded once.
+    pub(crate) fn fan_out(&mut self, recorded: &Recorded) {
+        let mut deltas = Vec::new();
+        let hub = &self.hub;
+        self.projections.apply_live(recorded, &|target| hub.is_followed(target), &mut deltas);
+        for delta in &deltas {
+            self.deliver(delta);
+        }
+    }
+
+    fn deliver(&self, delta: &Delta) {
+        let Some(first) = self.hub.followers(delta.target).next().and_then(|connection| connection.grant()) else {
+            return;
+        };
+        let (inbox, to) = match delta.target {
+            Target::User(_) => (InboxName::Me, Some(&*first.subject)),
+            Target::TenantAudience(_) => (InboxName::Me, None),
+            Target::TenantInbox(_) => (InboxName::Tenant, None),
+        };
+        let cursor = |place| self.sealed(first.tenant_tag, place);
+        let rendering =
+            Rendering { keys: &self.keys, tag: first.tenant_tag, to, contents: &self.contents, cursor: &cursor };
+        for frame in render::delta_frames(&inbox, delta, &rendering) {
+            let bytes = encode(&frame);
+            let at = self.cursor(ChangePlace::at(delta.position));
+            for connection in self.hub.followers(delta.target) {
+                connection.deliver(&inbox, &bytes, at);
+            }
+        }
+        metrics::counter!("tidings_deltas_total").increment(1);
+    }
+
+    /// Begins a subscription: with a snapshot, or by catching up from a cursor of this log.
+    pub(crate) fn subscribe(&mut self, connection: &Arc<Connection>, inbox: &InboxName, from: Option<Cursor>) {
+        let Some((owner, grant)) = following(connection, inbox) else { return };
+        self.hub.follow(owner, grant.tenant_stream, connection.id(), connection);
+        match from {
+            Some(cursor) if self.is_of_this_log(&cursor) => self.catch_up(connection, inbox, cursor),
+            Some(_) => self.resync(connection, inbox, owner, &grant, "another_log"),
+            None => self.snapshot(connection, inbox, owner, &grant),
+        }
+    }
+
+    /// Gives a session that is behind the next of what changed; at the head it is live again.
+    pub(crate) fn catch_up(&mut self, connection: &Arc<Connection>, inbox: &InboxName, since: Cursor) {
+        let Some((owner, grant)) = following(connection, inbox) else { return };
+        let since = ChangePlace { position: since.position, place: since.place };
+        match self.projections.changes(owner, since, CATCH_UP_ITEMS) {
+            Changes::Resync(reason) => self.resync(connection, inbox, owner, &grant, reason.word()),
+            Changes::Page { changes, next, done } => {
+                let rendered = self.rendered(&grant, owner, |rendering| render::changed_items(&changes, rendering));
+                let done = done && rendered.reached.is_none();
+                let next = self.cursor(rendered.reached.unwrap_or(next));
+                let cursor = next.seal(&self.keys, grant.tenant_tag);
+                let mut frames = Vec::with_capacity(3);
+                if !rendered.changes.is_empty() {
+                    let (inbox, cursor, changes) = (inbox.clone(), cursor.clone(), rendered.changes);
+                    frames.push(ServerFrame::Delta { inbox, cursor, changes, counts: None });
+                }
+                if done {
+                    let counts = self.projections.counts(owner);
+                    frames.push(ServerFrame::Counts { inbox: inbox.clone(), cursor: cursor.clone(), counts });
+                    frames.push(ServerFrame::CaughtUp { inbox: inbox.clone(), cursor });
+                }
+                let frames = frames.iter().map(|frame| Placed { frame: encode(frame), at: next }).collect();
+                connection.give(Input::CatchUpPage { inbox, frames, next, done });
+            }
+        }
+    }
+
+    fn resync(
+        &mut self,
+        connection: &Arc<Connection>,
+        inbox: &InboxName,
+        owner: Owner,
+        grant: &Grant,
+        reason: &'static str,
+    ) {
+        connection.give(Input::Resync { inbox, reason });
+        self.snapshot(connection, inbox, owner, grant);
+    }
+
+    fn snapshot(&mut self, connection: &Arc<Connection>, inbox: &InboxName, owner: Owner, grant: &Grant) {
+        let page = self.projections.page(owner, &shown(Filter::default()), None, SNAPSHOT_ITEMS);
+        let counts = self.projections.counts(owner);
+        let at = self.cursor(ChangePlace::at(self.projections.position()));
+        let rendered = self.rendered(grant, owner, |rendering| render::page(&page, rendering));
+        let frame = encode(&ServerFrame::Snapshot {
+            inbox: inbox.clone(),
+            cursor: at.seal(&self.keys, grant.tenant_tag),
+            counts,
+            items: rendered.items,
+            has_more: rendered.has_more,
+        });
+        connection.give(Input::Snapshot { inbox, frame, at });
+    }
+}

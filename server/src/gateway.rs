@@ -1,0 +1,359 @@
+//! The server as adapters see it: admission, origins, sessions, and the questions of HTTP routes.
+
+use crate::config::Public;
+use crate::connection::{Connection, Driven};
+use crate::connection_counts::ConnectionCounts;
+use crate::hub::ConnectionId;
+use crate::inbox::{Inbox, Work};
+use crate::origins::Origins;
+use crate::telemetry::SECURITY;
+use crate::writer::{Job, Writer};
+use crate::{clock, dev_token};
+use data_encoding::BASE32_DNSSEC;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use tidings_adapters::carrier::CarrierKind;
+use tidings_adapters::gateway::{Admission as Asked, Gateway, Peer, Refused};
+use tidings_adapters::http::{Api, Caller, Question, Reading, Work as Kind};
+use tidings_engine::admission::{Admission, Refusal, RequestKind, TicketId};
+use tidings_engine::command::{Command, Outcome, Request};
+use tidings_engine::cursor::{Cursor, CursorKind};
+use tidings_engine::grant::{Grant, Right};
+use tidings_engine::ids::{Position, Time};
+use tidings_engine::keys::Keys;
+use tidings_engine::limits::Limits;
+use tidings_engine::rejection::Rejection;
+use tidings_engine::session::{Session, SessionContext};
+use tidings_engine::token::Verifier;
+use tokio::sync::oneshot;
+use tracing::warn;
+
+/// Life of a token of the demo page: 12 hours.
+const DEMO_TOKEN_SECONDS: i64 = 12 * 60 * 60;
+
+/// What a server is made of.
+pub(crate) struct Parts {
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) limits: Limits,
+    pub(crate) epoch: u64,
+    pub(crate) reader: tidings_engine::log::LogReader,
+    pub(crate) writer: Writer,
+    pub(crate) inbox: Inbox,
+    pub(crate) origins: Origins,
+    pub(crate) public: Public,
+    pub(crate) quic: SocketAddr,
+    pub(crate) is_secure: bool,
+    pub(crate) pinned: Option<String>,
+    pub(crate) dev_key: Option<[u8; 32]>,
+    pub(crate) counts: Arc<ConnectionCounts>,
+    pub(crate) session_seed: [u8; 16],
+}
+
+/// One node, shared by everything that serves.
+pub struct Server {
+    /// The log's keys.
+    pub(crate) keys: Arc<Keys>,
+    /// The inbox thread.
+    pub(crate) inbox: Inbox,
+    /// Who may come in.
+    pub(crate) admission: Arc<Mutex<Admission>>,
+    /// How many are in.
+    pub(crate) counts: Arc<ConnectionCounts>,
+    /// Everyone who is in, to be told when this server leaves.
+    pub(crate) connections: Mutex<HashMap<ConnectionId, Weak<Connection>>>,
+    context: Arc<SessionContext>,
+    reader: tidings_engine::log::LogReader,
+    epoch: u64,
+    writer: Mutex<Option<Writer>>,
+    origins: Origins,
+    public: Public,
+    quic: SocketAddr,
+    is_secure: bool,
+    pinned: Option<String>,
+    dev_key: Option<[u8; 32]>,
+    seed: [u8; 16],
+    next: AtomicU64,
+    leaving: AtomicBool,
+    /// Whoever this is behind: connections hold the server.
+    own: Weak<Self>,
+}
+
+/// A place of a connection, given back when dropped.
+pub struct Ticket {
+    id: TicketId,
+    admission: Arc<Mutex<Admission>>,
+}
+
+impl Ticket {
+    /// Its name for the admission.
+    pub(crate) const fn id(&self) -> TicketId {
+        self.id
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.admission.lock().release(self.id);
+    }
+}
+
+impl Server {
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let (keys, verifier) = (Arc::clone(&parts.keys), Arc::clone(&parts.verifier));
+        let context = SessionContext::new(keys, verifier, parts.limits, parts.epoch);
+        Arc::new_cyclic(|own| Self {
+            keys: parts.keys,
+            inbox: parts.inbox,
+            admission: Arc::new(Mutex::new(Admission::new(parts.limits))),
+            counts: parts.counts,
+            connections: Mutex::default(),
+            context: Arc::new(context),
+            reader: parts.reader,
+            epoch: parts.epoch,
+            writer: Mutex::new(Some(parts.writer)),
+            origins: parts.origins,
+            public: parts.public,
+            quic: parts.quic,
+            is_secure: parts.is_secure,
+            pinned: parts.pinned,
+            dev_key: parts.dev_key,
+            seed: parts.session_seed,
+            next: AtomicU64::new(1),
+            leaving: AtomicBool::new(false),
+            own: Weak::clone(own),
+        })
+    }
+
+    /// The wall clock.
+    pub(crate) fn time(&self) -> Time {
+        clock::now()
+    }
+
+    /// Queues a request for the writer.
+    pub(crate) fn writer_submit(&self, job: Job) {
+        let writer = self.writer.lock().clone();
+        match writer {
+            Some(writer) => writer.submit(job),
+            None => (job.reply)(Err(Rejection::Unavailable)),
+        }
+    }
+
+    /// The cursor after an event, for the grant's tenant.
+    pub(crate) fn cursor_at(&self, grant: &Grant, position: Position) -> String {
+        let chain = self.reader.chain_prefix(position).unwrap_or_default();
+        let cursor = Cursor { kind: CursorKind::Changes, epoch: self.epoch, position, chain, place: 0 };
+        cursor.seal(&self.keys, grant.tenant_tag)
+    }
+
+    /// Takes no more work, and tells every session to come back later: each after its own delay, so that the next server
+    /// is not stormed.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+        let connections: Vec<_> = self.connections.lock().values().filter_map(Weak::upgrade).collect();
+        for (index, connection) in connections.iter().enumerate() {
+            let delay = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+            connection.leave(delay % DRAIN_SPREAD_MS);
+        }
+    }
+
+    /// Lets the writer and the inbox thread end once their queues are empty.
+    pub(crate) fn stop(&self) {
+        self.writer.lock().take();
+        self.inbox.send(Work::Stop);
+    }
+
+    /// A fresh opaque name: unique in this process, and telling nothing about how many there were.
+    fn fresh_id(&self, number: u64) -> String {
+        let mut block = self.seed.to_vec();
+        block.extend_from_slice(&number.to_le_bytes());
+        BASE32_DNSSEC.encode(&tidings_engine::keys::fingerprint(&block))
+    }
+
+    fn refuse_origin(&self, origin: Option<&str>, carrier: &'static str, address: IpAddr) {
+        metrics::counter!("tidings_refusals_total", "code" => "origin").increment(1);
+        warn!(target: SECURITY, event = "refused", reason = "origin", carrier, origin, address = %truncated(address));
+    }
+}
+
+/// The longest delay that a leaving server gives: 5 s.
+const DRAIN_SPREAD_MS: u64 = 5_000;
+
+impl Gateway for Server {
+    type Ticket = Ticket;
+    type Protocol = Driven;
+
+    fn now(&self) -> Time {
+        clock::now()
+    }
+
+    fn admit(&self, asked: &Asked) -> Result<Ticket, Refused> {
+        if self.leaving.load(Ordering::Relaxed) {
+            return Err(Refused::Full);
+        }
+        let admitted = self.admission.lock().admit(asked.address.ip(), clock::now());
+        match admitted {
+            Ok(id) => Ok(Ticket { id, admission: Arc::clone(&self.admission) }),
+            Err(refusal) => {
+                metrics::counter!("tidings_refusals_total", "code" => "admission").increment(1);
+                warn!(target: SECURITY, event = "refused", reason = "admission", carrier = asked.carrier.name(),
+                    address = %truncated(asked.address.ip()), why = %refusal);
+                Err(match refusal {
+                    Refusal::NodeFull => Refused::Full,
+                    _ => Refused::TooMany,
+                })
+            }
+        }
+    }
+
+    fn origin_allowed(&self, peer: &Peer) -> bool {
+        let allowed = self.origins.allow(peer.origin.as_deref());
+        if !allowed {
+            self.refuse_origin(peer.origin.as_deref(), peer.carrier.name(), peer.address.ip());
+        }
+        allowed
+    }
+
+    fn open(&self, ticket: Ticket, peer: Peer) -> Driven {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (id, now) = (ConnectionId(number), clock::now());
+        let session = Session::new(&self.fresh_id(number), Arc::clone(&self.context), now);
+        let own = self.own.upgrade().expect("whoever opens a connection holds the server");
+        let connection = Arc::new(Connection::new(id, own, ticket, peer, session, now));
+        self.connections.lock().insert(id, Arc::downgrade(&connection));
+        Driven(connection)
+    }
+}
+
+impl Api for Server {
+    fn now(&self) -> Time {
+        clock::now()
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    fn authenticate(&self, token: Option<&str>, work: Kind, caller: &Caller) -> Result<Arc<Grant>, Rejection> {
+        let refused = |reason: &str| {
+            metrics::counter!("tidings_refusals_total", "code" => "http").increment(1);
+            warn!(target: SECURITY, event = "refused", carrier = CarrierKind::Http.name(), reason,
+                address = %truncated(caller.address.ip()), request = caller.request_id,
+                user_agent = caller.user_agent.as_deref());
+        };
+        let Some(token) = token else {
+            refused("no_token");
+            return Err(Rejection::Unauthenticated);
+        };
+        let now = clock::now();
+        let grant = self.context.verifier().verify(&self.keys, token, now).map_err(|error| {
+            refused(error.word());
+            error.rejection()
+        })?;
+        let work = match work {
+            Kind::Command => RequestKind::Command,
+            Kind::Query => RequestKind::Query,
+        };
+        if let Err(retry_after_ms) = self.admission.lock().request(grant.stream, work, now) {
+            refused("rate_limited");
+            return Err(Rejection::RateLimited { retry_after_ms });
+        }
+        Ok(Arc::new(grant))
+    }
+
+    fn origin_allowed(&self, origin: Option<&str>, caller: &Caller) -> bool {
+        let allowed = self.origins.allow(origin);
+        if !allowed {
+            self.refuse_origin(origin, CarrierKind::Http.name(), caller.address.ip());
+        }
+        allowed
+    }
+
+    async fn submit(&self, request: Request) -> Outcome {
+        let (tell, told) = oneshot::channel();
+        let reply = Box::new(move |outcome| {
+            // Whoever gave up waiting has an outcome that is known to the log, and may ask again with the same key.
+            let _ = tell.send(outcome);
+        });
+        self.writer_submit(Job { request, reply });
+        told.await.unwrap_or(Err(Rejection::OutcomeUnknown))
+    }
+
+    async fn read(&self, grant: Arc<Grant>, question: Question) -> Result<Reading, Rejection> {
+        if grant.permits(Right::OwnInbox) {
+            let grant = Arc::clone(&grant);
+            self.submit(Request { grant, key: None, fingerprint: [0; 16], command: Command::Observe }).await?;
+        }
+        let (answer, answered) = oneshot::channel();
+        self.inbox.send(Work::Read { grant, question, answer });
+        answered.await.unwrap_or(Err(Rejection::Unavailable))
+    }
+
+    fn cursor(&self, grant: &Grant, position: Position) -> String {
+        self.cursor_at(grant, position)
+    }
+
+    fn discovery(&self, host: Option<&str>) -> Value {
+        let (http, ws) = if self.is_secure { ("https", "wss") } else { ("http", "ws") };
+        let host = host.unwrap_or("localhost");
+        // The name that the client used reaches this machine: QUIC is at the same name, on its own port.
+        let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
+        let own_webtransport = || format!("https://{}:{}/v1/connect/webtransport", quic_name(name, self.quic), self.quic.port());
+        let webtransport = self.public.webtransport.clone().unwrap_or_else(own_webtransport);
+        let own_websocket = || format!("{ws}://{host}/v1/connect/websocket");
+        let websocket = self.public.websocket.clone().unwrap_or_else(own_websocket);
+        let hashes: Vec<&String> = self.pinned.iter().collect();
+        json!({
+            "webtransport": { "url": webtransport, "certificateHashes": hashes },
+            "websocket": { "url": websocket },
+            "http": { "url": format!("{http}://{host}") },
+        })
+    }
+
+    fn ready(&self) -> Result<(), &'static str> {
+        if self.leaving.load(Ordering::Relaxed) { Err("the server is leaving") } else { Ok(()) }
+    }
+
+    fn dev_token(&self, tenant: &str, user: &str, roles: &[String]) -> Option<Result<String, Rejection>> {
+        let key = self.dev_key.as_ref()?;
+        let user_role = ["user".to_owned()];
+        let roles = if roles.is_empty() { &user_role } else { roles };
+        let claims =
+            dev_token::Claims { tenant, subject: user, roles, topics: &[], life_seconds: DEMO_TOKEN_SECONDS };
+        Some(dev_token::sign_with(key, &claims, clock::now()).map_err(|_| Rejection::Internal))
+    }
+
+    fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    fn request_id(&self) -> String {
+        self.fresh_id(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The name for QUIC: an address that QUIC listens on alone is told as such, since `localhost` may mean another one.
+fn quic_name(name: &str, quic: SocketAddr) -> String {
+    match quic {
+        SocketAddr::V4(address) if name == "localhost" => address.ip().to_string(),
+        _ => name.to_owned(),
+    }
+}
+
+/// An address as it is logged: without its last part, so that the log names a neighbourhood and no household.
+pub(crate) fn truncated(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}::/48")
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The inbox thread: sole owner of the projections and of the hub.
+//!
+//! It applies durable events, hands deltas to the sessions that follow, and answers every question about inboxes. Since one
+//! thread makes snapshots and deltas, no change can fall between the two, and since the writer's answers pass through it,
+//! whoever was answered reads what was written.
+
+use crate::connection::Connection;
+use crate::content::Contents;
+use crate::hub::Hub;
+use crate::reading;
+use crate::writer::Reply;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use tidings_adapters::http::{Question, Reading};
+use tidings_engine::command::Outcome;
+use tidings_engine::cursor::{Cursor, CursorKind};
+use tidings_engine::event::Recorded;
+use tidings_engine::grant::Grant;
+use tidings_engine::ids::Position;
+use tidings_engine::keys::{Keys, TenantTag};
+use tidings_engine::log::LogReader;
+use tidings_engine::rejection::Rejection;
+use tidings_engine::request::Page;
+use tidings_engine::session::Stream;
+use tidings_projections::{ChangePlace, Owner, Projections};
+use tidings_wire::{InboxName, ServerFrame, encode};
+use tokio::sync::{oneshot, watch};
+use tracing::{error, info};
+
+/// Durable events of one commit, and who waits for what.
+pub struct Committed {
+    /// The events, in the order of the log.
+    pub events: Vec<Arc<Recorded>>,
+    /// The answers, released after the events are applied.
+    pub answers: Vec<(Reply, Outcome)>,
+}
+
+/// How the node shall end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It goes on.
+    NotYet,
+    /// Storage failed, and everyone who waits has been told.
+    StorageFailed,
+}
+
+/// Something for the inbox thread.
+pub enum Work {
+    /// A commit is durable.
+    Committed(Committed),
+    /// A session follows an inbox.
+    Subscribe {
+        /// Whose session.
+        connection: Arc<Connection>,
+        /// Which inbox.
+        inbox: InboxName,
+        /// Where to go on; a snapshot when absent.
+        from: Option<Cursor>,
+    },
+    /// A session follows an inbox no more.
+    Unsubscribe {
+        /// Whose session.
+        connection: Arc<Connection>,
+        /// Which inbox.
+        inbox: InboxName,
+    },
+    /// A session that is behind has room again.
+    CatchUp {
+        /// Whose session.
+        connection: Arc<Connection>,
+        /// Which inbox.
+        inbox: InboxName,
+        /// What it knows.
+        since: Cursor,
+    },
+    /// A session asks for a page.
+    Fetch {
+        /// Whose session.
+        connection: Arc<Connection>,
+        /// Names the question.
+        id: String,
+        /// Where the answer goes.
+        stream: Stream,
+        /// Which inbox.
+        inbox: InboxName,
+        /// Which page.
+        page: Box<Page>,
+    },
+    /// An HTTP request asks.
+    Read {
+        /// Who asks.
+        grant: Arc<Grant>,
+        /// What.
+        question: Question,
+        /// Who waits.
+        answer: oneshot::Sender<Result<Reading, Rejection>>,
+    },
+    /// A connection has ended.
+    Ended {
+        /// Which.
+        connection: Arc<Connection>,
+    },
+    /// Storage failed: no more commits come.
+    StorageFailed,
+    /// The node ends.
+    Stop,
+}
+
+/// The way to the inbox thread. Cheap to clone.
+///
+/// The queue needs no bound of its own: the writer waits for nobody here, a session has a bounded number of questions under
+/// way, and HTTP requests are bounded by their connections.
+#[derive(Clone)]
+pub struct Inbox {
+    queue: Sender<Work>,
+}
+
+impl Inbox {
+    /// Queues work. After the thread has ended it is dropped, and with it whoever waits.
+    pub fn send(&self, work: Work) {
+        // The thread ends after everything else: what comes later has nobody to tell.
+        let _ = self.queue.send(work);
+    }
+
+    /// A commit is durable.
+    pub fn committed(&self, committed: Committed) {
+        self.send(Work::Committed(committed));
+    }
+
+    /// Storage failed.
+    pub fn storage_failed(&self) {
+        self.send(Work::StorageFailed);
+    }
+}
+
+/// Folds the log, then starts the thread.
+///
+/// # Errors
+/// The log cannot be read to its end, or the system gives no thread.
+pub fn start(
+    reader: LogReader,
+    keys: Arc<Keys>,
+    ending: watch::Sender<Ending>,
+) -> std::io::Result<(Inbox, JoinHandle<()>)> {
+    let mut projections = Projections::new();
+    for record in reader.scan(Position(1)) {
+        let recorded = record.map_err(std::io::Error::other).and_then(|record| {
+            Recorded::decode(record).map_err(std::io::Error::other)
+        })?;
+        projections.apply(&recorded);
+    }
+    let (queue, waiting) = channel();
+    let epoch = reader.epoch();
+    let thread = InboxThread {
+        projections,
+        hub: Hub::default(),
+        contents: Contents::new(reader.clone()),
+        reader,
+        keys,
+        epoch,
+        ending,
+    };
+    let thread = thread::Builder::new().name("inbox".to_owned()).spawn(move || thread.run(&waiting))?;
+    Ok((Inbox { queue }, thread))
+}
+
+/// What the thread owns.
+pub(crate) struct InboxThread {
+    pub(crate) projections: Projections,
+    pub(crate) hub: Hub,
+    pub(crate) contents: Contents,
+    pub(crate) reader: LogReader,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) epoch: u64,
+    ending: watch::Sender<Ending>,
+}
+
+impl InboxThread {
+    fn run(mut self, waiting: &Receiver<Work>) {
+        while let Ok(work) = waiting.recv() {
+            match work {
+                Work::Committed(committed) => self.committed(committed),
+                Work::Subscribe { connection, inbox, from } => self.subscribe(&connection, &inbox, from),
+                Work::Unsubscribe { connection, inbox } => self.unsubscribe(&connection, &inbox),
+                Work::CatchUp { connection, inbox, since } => self.catch_up(&connection, &inbox, since),
+                Work::Fetch { connection, id, stream, inbox, page } => {
+                    let result = connection.grant().map_or(Err(Rejection::Unauthenticated), |grant| {
+                        self.page(&grant, &inbox, &page)
+                    });
+                    let frame = result.map(|page| encode(&ServerFrame::done(id.clone(), None, Some(reading::json(page)))));
+                    connection.fetched(id, stream, frame);
+                }
+                Work::Read { grant, question, answer } => {
+                    // A request that was given up meanwhile needs no answer.
+                    let _ = answer.send(self.read(&grant, &question));
+                }
+                Work::Ended { connection } => self.ended(&connection),
+                Work::StorageFailed => {
+                    error!("storage failed: nothing more can be made durable");
+                    let _ = self.ending.send(Ending::StorageFailed);
+                }
+                Work::Stop => break,
+            }
+        }
+        info!("inbox thread ended");
+    }
+
+    fn committed(&mut self, committed: Committed) {
+        for recorded in &committed.events {
+            self.contents.keep(recorded);
+            self.fan_out(recorded);
+        }
+        for (reply, outcome) in committed.answers {
+            reply(outcome);
+        }
+    }
+
+    fn unsubscribe(&mut self, connection: &Arc<Connection>, inbox: &InboxName) {
+        if let Some((owner, grant)) = following(connection, inbox) {
+            self.hub.leave(owner, grant.tenant_stream, connection.id());
+        }
+    }
+
+    fn ended(&mut self, connection: &Arc<Connection>) {
+        for inbox in [InboxName::Me, InboxName::Tenant] {
+            self.unsubscribe(connection, &inbox);
+        }
+    }
+
+    /// A place as a cursor of this log.
+    pub(crate) fn cursor(&self, at: ChangePlace) -> Cursor {
+        let chain = self.reader.chain_prefix(at.position).unwrap_or_default();
+        Cursor { kind: CursorKind::Changes, epoch: self.epoch, position: at.position, chain, place: at.place }
+    }
+
+    /// The text of a place for clients of one tenant.
+    pub(crate) fn sealed(&self, tenant: TenantTag, at: ChangePlace) -> String {
+        self.cursor(at).seal(&self.keys, tenant)
+    }
+
+    /// Whether a cursor is of this log as it is now.
+    pub(crate) fn is_of_this_log(&self, cursor: &Cursor) -> bool {
+        cursor.kind == CursorKind::Changes
+            && cursor.epoch == self.epoch
+            && cursor.position <= self.projections.position()
+            && (cursor.position == Position::ZERO || self.reader.chain_prefix(cursor.position) == Some(cursor.chain))
+    }
+}
+
+/// Whose inbox a name means for a connection.
+pub(crate) fn following(connection: &Connection, inbox: &InboxName) -> Option<(Owner, Arc<Grant>)> {
+    let grant = connection.grant()?;
+    Some((owner(&grant, inbox)?, grant))
+}
+
+/// Whose inbox a name means for a grant; `None` for those that are not offered yet.
+pub(crate) fn owner(grant: &Grant, inbox: &InboxName) -> Option<Owner> {
+    match inbox {
+        InboxName::Me => Some(Owner::User(grant.stream)),
+        InboxName::Tenant => Some(Owner::Tenant(grant.tenant_stream)),
+        InboxName::Platform | InboxName::Audit | InboxName::Topic(_) => None,
+    }
+}

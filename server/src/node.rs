@@ -1,0 +1,260 @@
+//! Assembly: opens the log, starts the threads and listeners, and ends them in order.
+
+use crate::config::Config;
+use crate::connection_counts::ConnectionCounts;
+use crate::exit::Exit;
+use crate::gateway::Server;
+use crate::inbox::{self, Ending};
+use crate::origins::Origins;
+use crate::secrets::{self, SecretError};
+use crate::tls::{Certificate, CertificateError};
+use crate::verifier::{self, KeyError};
+use crate::{assets, clock, entropy, telemetry, writer};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tidings_adapters::gateway::Host;
+use tidings_adapters::http::{self, Assets};
+use tidings_adapters::quic::{self, QuicOptions, QuicStartError};
+use tidings_adapters::tcp::{self, TcpOptions};
+use tidings_engine::engine::{Engine, OpenError};
+use tidings_engine::keys::Keys;
+use tidings_engine::log::{FileStorage, LogOptions};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+/// Folder of the log within the data directory.
+pub const LOG_FOLDER: &str = "log";
+
+/// Bytes of a segment under `--dev`: 4 MiB, so that a first start is instant.
+const DEV_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Handshakes a second of one address under `--dev`: every client of a test run has the same one.
+const DEV_HANDSHAKES_PER_SECOND: u32 = 5_000;
+
+/// Longest wait for open connections to end after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Longest wait for the last answers after storage has failed.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// How the server is meant to be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// By one developer on one machine.
+    Development,
+    /// By everybody.
+    Production,
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A secret cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The log does not open.
+    #[error("log: {0}")]
+    Log(#[from] OpenError),
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The UDP side does not start.
+    #[error(transparent)]
+    Quic(#[from] QuicStartError),
+    /// A TCP address cannot be bound.
+    #[error("cannot bind TCP {address}: {source}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The system gives no thread, random bytes or signal.
+    #[error("system: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl StartError {
+    /// How the process ends.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Log(error) if error.is_damage() => Exit::Damage,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+/// A running server.
+pub struct Node {
+    server: Arc<Server>,
+    host: Host<Server>,
+    endpoint: quinn::Endpoint,
+    threads: Vec<JoinHandle<()>>,
+    ending: watch::Receiver<Ending>,
+    addresses: Addresses,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Addresses {
+    http: SocketAddr,
+    quic: SocketAddr,
+    admin: SocketAddr,
+    is_secure: bool,
+}
+
+impl Node {
+    /// Opens the log and starts everything.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing keeps running.
+    pub async fn start(mut config: Config, profile: Profile) -> Result<Self, StartError> {
+        let is_dev = profile == Profile::Development;
+        if is_dev {
+            let limits = &mut config.limits;
+            limits.address_handshakes_per_second = limits.address_handshakes_per_second.max(DEV_HANDSHAKES_PER_SECOND);
+            limits.address_unauthenticated_max = limits.address_unauthenticated_max.max(limits.node_unauthenticated_max);
+        }
+        let keys = Arc::new(Keys::new(&secrets::log_secret(&config.data)?));
+        let dev_key = if is_dev { Some(secrets::dev_key(&config.data)?) } else { None };
+        let engine = open_engine(&config, profile, &keys)?;
+        let certificate = match &config.tls {
+            Some(tls) => Certificate::read(tls)?,
+            None => Certificate::self_signed()?,
+        };
+        let quic_options = QuicOptions {
+            handshake: Duration::from_millis(config.limits.handshake_ms_max),
+            idle: Duration::from_millis(config.limits.idle_ms_max + config.limits.ping_ms),
+            ..QuicOptions::default()
+        };
+        let endpoint = quic::bind(config.quic.listen, certificate.resolver(), &quic_options)?;
+        let http = bind(config.http.listen).await?;
+        let admin = bind(config.admin.listen).await?;
+        let addresses = Addresses {
+            http: http.local_addr()?,
+            quic: endpoint.local_addr()?,
+            admin: admin.local_addr()?,
+            is_secure: config.tls.is_some(),
+        };
+        let verifier = Arc::new(verifier::build(&config, dev_key.as_ref())?);
+        let (ended, ending) = watch::channel(Ending::NotYet);
+        let reader = engine.reader();
+        let (inbox, inbox_thread) = inbox::start(engine.reader(), Arc::clone(&keys), ended)?;
+        let epoch = engine.epoch();
+        let (writer, writer_thread) = writer::start(engine, inbox.clone())?;
+        let metrics = telemetry::start_metrics();
+        let counts = Arc::new(ConnectionCounts::default());
+        let server = Server::new(crate::gateway::Parts {
+            keys,
+            verifier,
+            limits: config.limits,
+            epoch,
+            reader,
+            writer,
+            inbox,
+            origins: Origins::new(config.origins.allow.clone(), is_dev),
+            public: config.public.clone(),
+            quic: addresses.quic,
+            is_secure: addresses.is_secure,
+            pinned: certificate.pinned.clone(),
+            dev_key,
+            counts: Arc::clone(&counts),
+            session_seed: entropy::bytes()?,
+        });
+        let host = Host::new(Arc::clone(&server));
+        let files = if is_dev { Assets { files: assets::ASSETS.to_vec() } } else { Assets::default() };
+        let router = http::router(Arc::clone(&server), host.clone(), files);
+        let tls = if addresses.is_secure { Some(certificate.https().map_err(CertificateError::Key)?) } else { None };
+        let handshake = Duration::from_millis(config.limits.handshake_ms_max);
+        tokio::spawn(tcp::serve(http, router, host.clone(), TcpOptions { tls, handshake }));
+        tokio::spawn(quic::serve(endpoint.clone(), host.clone(), quic_options));
+        let admin_routes = telemetry::admin_routes(metrics.clone());
+        tokio::spawn(async move { axum::serve(admin, admin_routes).await });
+        tokio::spawn(telemetry::keep_up(metrics, counts));
+        Ok(Self { server, host, endpoint, threads: vec![writer_thread, inbox_thread], ending, addresses })
+    }
+
+    /// Where HTTP is served.
+    #[must_use]
+    pub fn http_url(&self) -> String {
+        let scheme = if self.addresses.is_secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.addresses.http)
+    }
+
+    /// Where QUIC is served.
+    #[must_use]
+    pub const fn quic_address(&self) -> SocketAddr {
+        self.addresses.quic
+    }
+
+    /// Where metrics are served.
+    #[must_use]
+    pub const fn admin_address(&self) -> SocketAddr {
+        self.addresses.admin
+    }
+
+    /// Serves until SIGTERM or SIGINT, or until storage fails.
+    pub async fn run(mut self) -> Exit {
+        let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            warn!("the system gives no signals");
+            return Exit::Failed;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = self.ending.wait_for(|ending| *ending == Ending::StorageFailed) => {
+                // The answers "outcome unknown" are on their way: a moment to write them, then the process must go.
+                self.server.leave();
+                self.host.shutdown.cancel();
+                self.host.tasks.close();
+                let _ = tokio::time::timeout(LAST_ANSWERS, self.host.tasks.wait()).await;
+                return Exit::Storage;
+            }
+        }
+        info!("draining");
+        self.server.leave();
+        self.host.shutdown.cancel();
+        self.host.tasks.close();
+        tokio::select! {
+            _ = tokio::time::timeout(DRAIN, self.host.tasks.wait()) => {}
+            _ = terminate.recv() => warn!("told twice: ending at once"),
+            _ = interrupt.recv() => warn!("told twice: ending at once"),
+        }
+        self.endpoint.close(quinn::VarInt::from_u32(0), b"");
+        self.server.stop();
+        for thread in self.threads.drain(..) {
+            // Joined on a thread that may block: the writer may be in its last sync.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        Exit::Done
+    }
+}
+
+fn open_engine(config: &Config, profile: Profile, keys: &Arc<Keys>) -> Result<Engine<FileStorage>, StartError> {
+    let folder = config.data.join(LOG_FOLDER);
+    let storage = FileStorage::create(&folder).map_err(|error| std::io::Error::other(error.to_string()))?;
+    let mut options = LogOptions::default();
+    match (config.log.segment_bytes, profile) {
+        (Some(bytes), _) => options.segment_bytes = bytes,
+        (None, Profile::Development) => options.segment_bytes = DEV_SEGMENT_BYTES,
+        (None, Profile::Production) => {}
+    }
+    let (engine, recovery) = Engine::open(storage, options, Arc::clone(keys), entropy::bytes()?, clock::now())?;
+    for lost in &recovery.quarantined {
+        warn!(%lost, "torn tail quarantined");
+    }
+    info!(events = recovery.last.0, log = %folder.display(), fresh = recovery.fresh, "log open");
+    Ok(engine)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Bind { address, source })
+}
