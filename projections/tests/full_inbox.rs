@@ -124,6 +124,22 @@ fn removing_many_at_once_keeps_the_place_of_what_is_forgotten() {
     assert_eq!(projections.changes(ADA.owner(), next, 9), Changes::Page { changes: Vec::new(), next, done: true });
 }
 
+#[test]
+fn an_item_that_is_removed_right_after_it_was_told_does_not_stay_with_the_follower() {
+    let mut log = Vec::new();
+    let start = ChangePlace::at(observe(&mut log));
+    let first = publish_to_ada(&mut log);
+    publish_to_ada(&mut log);
+    let mut projections = folded(&log);
+    let mut follower = Follower::default();
+    let (since, done) = follower.catch_up(&projections.changes(ADA.owner(), start, 1)).unwrap();
+    assert!(!done && follower.items.contains_key(&first));
+    mark(&mut log, Mark::Deleted, vec![first]);
+    projections.apply(log.last().unwrap());
+    follower.catch_up(&projections.changes(ADA.owner(), since, 9)).unwrap();
+    assert_eq!(follower.items, Follower::snapshot(&mut projections, ADA.owner()).items);
+}
+
 /// Whoever never looks takes over only what still matters; whoever always looks takes over everything.
 #[test]
 fn a_long_absence_ends_in_the_same_inbox_as_none() {

@@ -137,13 +137,13 @@ fn a_large_delta_comes_in_frames_that_each_fit_and_say_where_they_end() {
     let frames = with_rendering(None, |rendering| render::delta_frames(&InboxName::Me, &delta, rendering));
     assert!(frames.len() > 1);
     let mut told = 0;
-    for (index, frame) in frames.iter().enumerate() {
+    for (index, (frame, place)) in frames.iter().enumerate() {
         assert!(tidings_wire::encode(frame).len() <= FRAME_BYTES_MAX);
         let ServerFrame::Delta { cursor: at, changes, counts, .. } = frame else { panic!("not a delta") };
         told += changes.len() as u64;
         let is_last = index + 1 == frames.len();
         let wanted = if is_last { ChangePlace::at(event) } else { ChangePlace::after(event, told) };
-        assert_eq!((at, counts.is_some()), (&cursor(wanted), is_last));
+        assert_eq!((at, *place, counts.is_some()), (&cursor(wanted), wanted, is_last));
     }
     assert_eq!(told, 500);
 }

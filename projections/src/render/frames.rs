@@ -6,26 +6,29 @@ use tidings_engine::ids::Position;
 use tidings_engine::limits::PAGE_BYTES_MAX;
 use tidings_wire::{Change, InboxName, ServerFrame};
 
-/// The frames of a delta: one, or several when it would be larger than a frame. The cursor of each tells what is known once
-/// it is read, so a follower that loses the later ones gets the rest on its return. Counts stand in the last.
+/// The frames of a delta: one, or several when it would be larger than a frame. Each comes with its place, which is its
+/// cursor too: what is known once it is read, so that a follower who loses the later ones gets the rest on its return.
+/// Counts stand in the last.
 #[must_use]
-pub fn delta_frames(inbox: &InboxName, delta: &Delta, rendering: &Rendering<'_>) -> Vec<ServerFrame> {
+pub fn delta_frames(inbox: &InboxName, delta: &Delta, rendering: &Rendering<'_>) -> Vec<(ServerFrame, ChangePlace)> {
+    let frame = |changes, place, counts| {
+        let (inbox, cursor) = (inbox.clone(), (rendering.cursor)(place));
+        (ServerFrame::Delta { inbox, cursor, changes, counts }, place)
+    };
     let mut frames = Vec::new();
     let mut changes = Vec::new();
     let mut room = Room::new(PAGE_BYTES_MAX);
     let mut place = ChangePlace::at(Position::ZERO);
     for (change, place_after) in delta_changes(delta, rendering) {
         if !room.takes(&change) && !changes.is_empty() {
-            let (inbox, changes) = (inbox.clone(), std::mem::take(&mut changes));
-            frames.push(ServerFrame::Delta { inbox, cursor: (rendering.cursor)(place), changes, counts: None });
+            frames.push(frame(std::mem::take(&mut changes), place, None));
             room = Room::new(PAGE_BYTES_MAX);
             room.takes(&change);
         }
         changes.push(change);
         place = place_after;
     }
-    let cursor = (rendering.cursor)(ChangePlace::at(delta.position));
-    frames.push(ServerFrame::Delta { inbox: inbox.clone(), cursor, changes, counts: delta.counts });
+    frames.push(frame(changes, ChangePlace::at(delta.position), delta.counts));
     frames
 }
 

@@ -1,5 +1,6 @@
 use super::Place;
 use std::sync::Arc;
+use tidings_engine::audience::is_visible;
 use tidings_engine::event::{Audience, Event, Recorded};
 use tidings_engine::ids::{Position, TenantId};
 use tidings_engine::item::{Filter, Flags, Mark};
@@ -42,7 +43,9 @@ impl Naive {
             Event::NotificationPublished(published) => {
                 let is_for = match &published.audience {
                     Audience::People(people) => place.person.is_some() && people.contains(&place.stream()),
-                    Audience::Tenant => self.began.is_some(),
+                    Audience::Tenant => {
+                        place.person.is_none() || self.began.is_some_and(|began| is_visible(began, envelope.position))
+                    }
                     _ => false,
                 };
                 if is_for {
