@@ -10,7 +10,7 @@ use tidings_engine::grant::Grant;
 use tidings_engine::item::Filter;
 use tidings_engine::session::{Input, Placed};
 use tidings_projections::render::{self, Rendering};
-use tidings_projections::{ChangePlace, Changes, Delta, Owner, Target};
+use tidings_projections::{ChangePlace, Changes, Delta, DeltaChange, Owner, Target};
 use tidings_wire::{InboxName, ServerFrame, encode};
 
 /// Items of a snapshot: 20, a screenful.
@@ -27,6 +27,26 @@ impl InboxThread {
         self.projections.apply_live(recorded, &|target| hub.is_followed(target), &mut deltas);
         for delta in &deltas {
             self.deliver(delta);
+            if let Target::TenantAudience(_) = delta.target {
+                self.tell_counts(delta);
+            }
+        }
+    }
+
+    /// Tells counts after a delta of everyone to those who cannot know them: what is taken back may have had any state, and
+    /// what is added to a full inbox makes another item drop off.
+    fn tell_counts(&mut self, delta: &Delta) {
+        let followers: Vec<_> = self.hub.followers(delta.target).map(Arc::clone).collect();
+        for connection in followers {
+            let Some((owner, grant)) = following(&connection, &InboxName::Me) else { continue };
+            let is_taken_back = matches!(delta.change, DeltaChange::Removed(_));
+            if !is_taken_back && !self.projections.may_overflow(owner) {
+                continue;
+            }
+            let at = self.cursor(ChangePlace::at(delta.position));
+            let (cursor, counts) = (at.seal(&self.keys, grant.tenant_tag), self.projections.counts(owner));
+            let frame = encode(&ServerFrame::Counts { inbox: InboxName::Me, cursor, counts });
+            connection.deliver(&InboxName::Me, &frame, at);
         }
     }
 
@@ -42,9 +62,9 @@ impl InboxThread {
         let cursor = |place| self.sealed(first.tenant_tag, place);
         let rendering =
             Rendering { keys: &self.keys, tag: first.tenant_tag, to, contents: &self.contents, cursor: &cursor };
-        for frame in render::delta_frames(&inbox, delta, &rendering) {
+        for (frame, place) in render::delta_frames(&inbox, delta, &rendering) {
             let bytes = encode(&frame);
-            let at = self.cursor(ChangePlace::at(delta.position));
+            let at = self.cursor(place);
             for connection in self.hub.followers(delta.target) {
                 connection.deliver(&inbox, &bytes, at);
             }
