@@ -272,7 +272,12 @@ impl Session {
 
     fn on_drain(&mut self, reconnect_after_ms: u64) {
         self.reconnect_after_ms = Some(reconnect_after_ms);
-        if matches!(self.phase, Phase::Open(_)) {
+        self.say_drain();
+    }
+
+    /// Tells an open session that the server is leaving, if it is.
+    fn say_drain(&mut self) {
+        if let (Some(reconnect_after_ms), Phase::Open(_)) = (self.reconnect_after_ms, &self.phase) {
             self.ordered.drop_once(Once::Drain);
             self.push(Stream::Ordered, encode(&ServerFrame::Drain { reconnect_after_ms }), Slot::Once(Once::Drain));
         }

@@ -89,14 +89,33 @@ fn every_field_takes_its_limit_and_refuses_one_more() {
 #[test]
 fn an_item_must_fit_its_limit_in_the_largest_form_it_can_be_shown_in() {
     // Each of these characters takes six bytes as JSON.
-    let bytes = |count: usize| match publish(json!({"body": "\u{1}".repeat(count)})) {
+    let sized = |change: Value| match publish(change) {
         Ok(_) => None,
         Err(Rejection::TooLarge { field: "notification", found, .. }) => Some(found as usize),
         Err(other) => panic!("{other:?}"),
     };
-    let over = bytes(16_384).unwrap();
+    let body = |count: usize| "\u{1}".repeat(count);
+    let over = sized(json!({"body": body(16_384)})).unwrap();
     let fits = 16_384 - (over - ITEM_BYTES_MAX).div_ceil(6);
-    assert_eq!((bytes(fits), bytes(fits + 1).is_some()), (None, true));
+    assert_eq!(sized(json!({"body": body(fits)})), None);
+    assert!(sized(json!({"body": body(fits + 1)})).is_some());
+    // Every other part counts as well, the shown form of the longest recipient too.
+    for (field, value) in [
+        ("subject", json!("s")),
+        ("category", json!("c")),
+        ("tags", json!(["t"])),
+        ("data", json!(1)),
+        ("avatar", json!("https://h")),
+        ("actor", json!("a")),
+        ("primaryAction", json!({"label": "l"})),
+        ("secondaryAction", json!({"label": "l"})),
+        ("redirect", json!({"url": "/"})),
+        ("groupKey", json!("g")),
+        ("transactionId", json!("t".repeat(40))),
+        ("to", json!(["x", "bobby-tables"])),
+    ] {
+        assert!(sized(json!({"body": body(fits), field: value})).is_some(), "{field} does not count");
+    }
 }
 
 #[test]

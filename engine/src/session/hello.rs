@@ -125,6 +125,7 @@ impl Session {
             server_time: rfc3339(now),
         };
         self.say(Stream::Ordered, &welcome);
+        self.say_drain();
         self.outputs.push_back(Output::Security(SecurityEvent::Authenticated { grant, client }));
         self.subscribe_from_hello(subscribe);
         // `handle` and not `on_client_bytes`: each of them may end the session.

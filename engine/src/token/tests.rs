@@ -96,6 +96,8 @@ fn the_table_of_tokens_gives_its_verdicts() {
     for (change, expected) in table {
         assert_eq!(verdict(change.clone()).err(), expected, "{change}");
     }
+    let future = verdict(json!({"iat": NOW_S + 9_000, "exp": NOW_S + day + 1}));
+    assert!(matches!(future, Err(E::LifetimeTooLong { .. })));
     for exp in [json!(1e300), json!(u64::MAX), json!(NOW_S + day + 1)] {
         assert!(matches!(verdict(json!({ "exp": exp })), Err(E::LifetimeTooLong { .. })), "{exp}");
     }

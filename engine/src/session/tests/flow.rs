@@ -1,7 +1,7 @@
 use super::fixture::{Fixture, at, frame, me};
 use crate::limits::Limits;
 use crate::rejection::Rejection;
-use crate::session::{Input, Output, Placed};
+use crate::session::{Input, Output, Placed, Stream};
 use serde_json::json;
 use tidings_wire::{CloseCode, InboxName};
 
@@ -37,7 +37,6 @@ fn an_outbox_takes_its_limit_and_one_more_brings_the_subscription_behind() {
         for position in 0..=count {
             fixture.delta(31 + position, bytes);
         }
-        fixture.delta(99, 0);
         assert!(fixture.outputs().is_empty(), "nothing is asked before the outbox has drained");
         let frames = fixture.frames();
         assert_eq!(frames.len(), 1);
@@ -49,6 +48,20 @@ fn an_outbox_takes_its_limit_and_one_more_brings_the_subscription_behind() {
     };
     check(1_024, 4);
     check(64, 8);
+}
+
+#[test]
+fn catching_up_begins_when_the_last_frame_was_handed_to_the_writer() {
+    let mut fixture = Fixture::live(small());
+    for position in 11..30 {
+        fixture.delta(position, 0);
+    }
+    fixture.send(&json!({"type": "ping"}));
+    let now = fixture.now;
+    assert!(fixture.session.poll_send(Stream::Ordered, now).is_some());
+    assert!(fixture.outputs().is_empty());
+    assert_eq!(fixture.types(), ["pong"]);
+    assert!(matches!(&fixture.outputs()[..], [Output::CatchUp { .. }]));
 }
 
 #[test]
@@ -188,6 +201,11 @@ fn drain_tells_the_delay_and_the_close_repeats_it() {
     let last = fixture.frame();
     assert_eq!((&last["code"], &last["retryAfterMs"]), (&json!(4000), &json!(700)));
     assert!(fixture.outputs().is_empty());
+
+    let mut late = Fixture::new(Limits::default());
+    late.give(Input::Drain { reconnect_after_ms: 700 });
+    late.hello("user", json!([]));
+    assert_eq!(late.types(), ["welcome", "drain"]);
 }
 
 #[test]

@@ -196,7 +196,7 @@ impl World {
             Output::CatchUp { inbox, from } => self.page(&inbox, from.position.0),
             Output::Unsubscribe { inbox } => self.feeds[index(&inbox)].followed = false,
             Output::Command { id, stream, .. } => {
-                self.fixture.give(Input::Replied { id, stream, result: Ok((None, None)) })
+                self.fixture.give(Input::Replied { id, stream, result: Ok((None, None)) });
             }
             Output::Fetch { id, stream, .. } => {
                 self.fixture.give(Input::Fetched { id, stream, result: Ok(frame("reply", 0, 200)) });
