@@ -28,10 +28,6 @@ impl Effect {
     fn of(mark: Mark) -> Self {
         Self { sets: Flags::default().with(mark), clears: Flags(EVERY.0 & !EVERY.with(mark).0) }
     }
-
-    fn after(&self, before: Flags) -> Flags {
-        Flags((before.0 | self.sets.0) & !self.clears.0)
-    }
 }
 
 impl Table {
@@ -76,14 +72,31 @@ impl Table {
             return removed;
         }
         self.keep_those_that_change(&mut covered, &effect);
-        let mut changed = 0;
-        for ordinal in covered.ones() {
-            let before = self.facets.flags(ordinal);
-            self.columns.stamp(ordinal, before, effect.after(before), at);
-            changed += 1;
-        }
+        self.stamp_all(&covered, &effect, at);
         self.facets.set_states(&covered, effect.sets, effect.clears);
-        changed
+        covered.count_ones(..)
+    }
+
+    /// What `Columns::stamp` does to one item, to many and one column after the other: the states are still
+    /// those before.
+    fn stamp_all(&mut self, covered: &FixedBitSet, effect: &Effect, at: (Position, Time)) {
+        let (position, time) = at;
+        let Self { columns, facets, .. } = self;
+        covered.ones().for_each(|ordinal| columns.changed[ordinal] = position);
+        for (bit, column) in [(Flags::READ, &mut columns.read), (Flags::ARCHIVED, &mut columns.archived)] {
+            let had = facets.state(bit);
+            if effect.sets.has(bit) {
+                covered.difference(had).for_each(|ordinal| column[ordinal] = Some(time));
+            } else if effect.clears.has(bit) {
+                covered.intersection(had).for_each(|ordinal| column[ordinal] = None);
+            }
+        }
+        if effect.sets.has(Flags::SEEN) {
+            let fresh = covered.difference(facets.state(Flags::SEEN));
+            fresh.for_each(|ordinal| {
+                columns.first_seen[ordinal].get_or_insert(time);
+            });
+        }
     }
 
     fn covered(&self, mark: Mark, filter: &Filter, up_to: Position) -> FixedBitSet {
@@ -124,7 +137,8 @@ mod tests {
         for mark in MARKS {
             let effect = Effect::of(mark);
             for flags in (0..=EVERY.0).map(Flags) {
-                assert_eq!(effect.after(flags), flags.with(mark), "{mark:?} on {flags:?}");
+                let after = Flags((flags.0 | effect.sets.0) & !effect.clears.0);
+                assert_eq!(after, flags.with(mark), "{mark:?} on {flags:?}");
                 let by_bit = [Flags::ARCHIVED, Flags::SNOOZED]
                     .into_iter()
                     .any(|bit| flags.has(bit) && Flags(bit).skipped_by_all(mark));

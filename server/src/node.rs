@@ -248,7 +248,7 @@ fn open_engine(config: &Config, profile: Profile, keys: &Arc<Keys>) -> Result<En
         (None, Profile::Production) => {}
     }
     let (engine, recovery) = Engine::open(storage, options, Arc::clone(keys), entropy::bytes()?, clock::now())?;
-    for lost in &recovery.quarantined {
+    if let Some(lost) = &recovery.quarantined {
         warn!(%lost, "torn tail quarantined");
     }
     info!(events = recovery.last.0, log = %folder.display(), fresh = recovery.fresh, "log open");
