@@ -1,0 +1,8 @@
+//! What the benches and the load tool share: a stopwatch, a table, sample events, and what the system says of a process.
+
+pub mod choice;
+pub mod process;
+pub mod samples;
+pub mod spread;
+pub mod stopwatch;
+pub mod table;
