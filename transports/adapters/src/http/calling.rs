@@ -9,6 +9,7 @@ use axum::extract::Request;
 use axum::http::HeaderName;
 use axum::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use std::sync::Arc;
 use tidings_engine::command::Done;
 use tidings_engine::grant::{Grant, Right};
@@ -74,6 +75,12 @@ impl<'a, A: Api> Call<'a, A> {
     pub(super) async fn read(&self, question: Question) -> Result<Reading, Refusal> {
         Ok(self.api.read(Arc::clone(&self.grant), question).await?)
     }
+}
+
+/// The envelope of an answer.
+#[derive(Debug, Serialize)]
+pub(super) struct Data<T> {
+    pub(super) data: T,
 }
 
 /// Reads the body of a route that needs no token.

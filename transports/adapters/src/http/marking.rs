@@ -2,13 +2,12 @@
 
 use super::api::{Api, Question, Reading};
 use super::body::Object;
-use super::calling::{Call, told};
+use super::calling::{Call, Data, told};
 use super::problem::Refusal;
 use super::routes::BulkMarking;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::json;
 use tidings_engine::rejection::Rejection;
 use tidings_wire::{BulkMark, CommandFrame, Mark, Marked, PageQuery};
 
@@ -21,7 +20,7 @@ pub(super) async fn one<A: Api>(call: Call<'_, A>, mark: Mark) -> Result<Respons
     }
     let notification = call.api().keys().notification(call.grant.tenant_tag, &call.id);
     match call.read(Question::Item { inbox: call.inbox.clone(), notification }).await? {
-        Reading::Item(item) => Ok(told(&done, Json(json!({ "data": item })))),
+        Reading::Item(item) => Ok(told(&done, Json(Data { data: item }))),
         _ => Err(Rejection::Internal.into()),
     }
 }

@@ -1,13 +1,12 @@
 //! Publishing a notification and taking it back.
 
 use super::api::Api;
-use super::calling::{Call, told};
+use super::calling::{Call, Data, told};
 use super::problem::Refusal;
 use super::publish_shape::publish;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::json;
 use tidings_engine::command::Answer;
 use tidings_engine::rejection::Rejection;
 use tidings_wire::{CommandFrame, Published, Retract};
@@ -25,7 +24,7 @@ pub(super) async fn published<A: Api>(mut call: Call<'_, A>) -> Result<Response,
         cursor: call.api().cursor(&call.grant, done.position),
         recipients,
     };
-    Ok(told(&done, (StatusCode::CREATED, Json(json!({ "data": data })))))
+    Ok(told(&done, (StatusCode::CREATED, Json(Data { data }))))
 }
 
 /// `DELETE /v1/notifications/{id}`.

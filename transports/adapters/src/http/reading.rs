@@ -6,10 +6,11 @@ use super::page_query::page_query;
 use super::problem::Refusal;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tidings_engine::rejection::Rejection;
 use tidings_engine::request;
-use tidings_wire::PageQuery;
+use tidings_wire::{Item, PageQuery};
 
 /// Most filters of one count: 32. A bell asks for four, and a list of tabs for one each.
 const FILTERS_COUNT_MAX: usize = 32;
@@ -17,14 +18,21 @@ const FILTERS_COUNT_MAX: usize = 32;
 /// Most characters of a field's name that a refusal repeats: 64.
 const NAME_CHARACTERS_MAX: usize = 64;
 
+/// One page. Never made a JSON value on the way: the application's own `data` keeps its text.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    data: Vec<Item>,
+    has_more: bool,
+    filter: PageQuery,
+}
+
 /// `GET /v1/inbox/notifications`.
 pub(super) async fn page<A: Api>(call: Call<'_, A>) -> Result<Response, Refusal> {
     let query = page_query(&call.query)?;
     let filter = PageQuery { limit: None, after: None, ..query.clone() };
     match call.read(Question::Page { inbox: call.inbox.clone(), query }).await? {
-        Reading::Page { items, has_more, .. } => {
-            Ok(Json(json!({ "data": items, "hasMore": has_more, "filter": filter })).into_response())
-        }
+        Reading::Page { items, has_more, .. } => Ok(Json(Page { data: items, has_more, filter }).into_response()),
         _ => Err(Rejection::Internal.into()),
     }
 }

@@ -20,6 +20,8 @@ use tokio::sync::Notify;
 pub(super) const ORIGIN: &str = "https://app.example";
 /// The notification there is, in tenant `acme`.
 pub(super) const KNOWN: Position = Position(7);
+/// A value of an application whose text a JSON library would not give back.
+pub(super) const DATA: &str = r#"{"b":1.10,"a":12345678901234567890123,"b":2}"#;
 pub(super) const NOW: Time = Time(1_769_850_000_007);
 
 pub(super) struct Fake {
@@ -82,7 +84,9 @@ impl Fake {
             "isArchived": false, "isSnoozed": false, "isPinned": false, "createdAt": NOW.rfc3339(),
             "channelType": "in_app", "severity": "none",
         });
-        serde_json::from_value(item).unwrap()
+        let mut item: Item = serde_json::from_value(item).unwrap();
+        item.data = Some(serde_json::value::RawValue::from_string(DATA.to_owned()).unwrap());
+        item
     }
 }
 

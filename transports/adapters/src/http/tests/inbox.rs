@@ -1,6 +1,6 @@
 //! Pages, counts and marks.
 
-use super::fake::{Fake, KNOWN};
+use super::fake::{DATA, Fake, KNOWN};
 use super::{ADA, ask, assets, call, fake, request, site};
 use crate::http::Question;
 use axum::body::Body;
@@ -135,6 +135,16 @@ async fn a_mark_on_one_answers_with_the_item_as_it_is_then() {
     assert_eq!((gone.status.as_u16(), gone.body.len()), (204, 0));
     let command = fake.submitted.lock().pop().unwrap().command;
     assert_eq!(command, Command::Mark { inbox: Inbox::Tenant, mark: Mark::Deleted, items: vec![KNOWN] });
+}
+
+#[tokio::test]
+async fn the_applications_own_data_keeps_its_text() {
+    let fake = fake();
+    let one = format!("{PAGE}/{}/read", fake.id("acme", KNOWN));
+    for (method, path) in [("GET", PAGE), ("PATCH", one.as_str())] {
+        let answer = call(&fake, ADA, method, path, None).await;
+        assert!(String::from_utf8(answer.body).unwrap().contains(&format!(r#""data":{DATA}"#)));
+    }
 }
 
 async fn bulk(fake: &Arc<Fake>, tail: &str, body: Option<Value>) -> super::Answer {
