@@ -27,7 +27,7 @@ export async function run({ browser, server, carrier }) {
 
   // On other ports, so that it is certain that no tab hears of it while it happens.
   await server.begin({ elsewhere: true });
-  await server.publish({ to: 'ada', subject: 'While the tabs were away' });
+  await server.publish({ to: 'ada', subject: 'While the tabs were away', body: 'Nobody was listening.' });
   await server.publish({ to: { type: 'tenant' }, subject: 'To everyone, meanwhile', body: 'Nobody was listening.' });
   await server.kill();
   await server.begin();
