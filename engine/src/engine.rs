@@ -46,6 +46,15 @@ pub struct CommitFailure {
     pub events: Vec<Arc<Recorded>>,
 }
 
+/// What became of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flushed {
+    /// It is on the disk, or there was nothing to write.
+    Durable,
+    /// The disk is full: nothing was written, and the state is as it was before the group.
+    Refused,
+}
+
 /// Requests that were decided and are not durable yet.
 #[derive(Default)]
 struct Pending {
@@ -63,7 +72,7 @@ impl<S: Storage> Engine<S> {
     /// # Errors
     /// [`CommitFailure`]: storage failed, and the engine must be dropped. A disk that was found full before anything was
     /// written is no failure: the requests of that group are `Unavailable`.
-    pub fn commit(&mut self, requests: &[Request], now: Time) -> Result<Commit, CommitFailure> {
+    pub fn commit(&mut self, requests: &[Request], now: Time) -> Result<Commit, Box<CommitFailure>> {
         let mut commit = Commit { outcomes: Vec::with_capacity(requests.len()), events: Vec::new() };
         let mut pending = Pending::default();
         let room = GROUP_BYTES_MAX - group_bytes(&[]);
@@ -73,9 +82,14 @@ impl<S: Storage> Engine<S> {
                 Err(rejection) => pending.outcomes.push(Err(rejection)),
                 Ok(Decision::Record { drafts, command }) => {
                     let (records, events) = self.record(request, drafts, command, now);
-                    let bytes: usize = records.iter().map(|record| record.encoded_bytes() + RECORD_OVERHEAD_BYTES).sum();
+                    let bytes: usize =
+                        records.iter().map(|record| record.encoded_bytes() + RECORD_OVERHEAD_BYTES).sum();
                     if !pending.records.is_empty() && pending.bytes + bytes > room {
-                        self.flush(&mut pending, &mut commit)?;
+                        if self.flush(&mut pending, &mut commit)? == Flushed::Refused {
+                            // What was just decided rested on what was undone with the rest of the group.
+                            pending.outcomes.push(Err(Rejection::Unavailable));
+                            continue;
+                        }
                     }
                     pending.bytes += bytes;
                     pending.outcomes.push(Ok(done(&events)));
@@ -89,42 +103,42 @@ impl<S: Storage> Engine<S> {
     }
 
     /// Makes what is pending durable, and moves it into the commit.
-    fn flush(&mut self, pending: &mut Pending, commit: &mut Commit) -> Result<(), CommitFailure> {
+    fn flush(&mut self, pending: &mut Pending, commit: &mut Commit) -> Result<Flushed, Box<CommitFailure>> {
         let Pending { records, events, outcomes, .. } = std::mem::take(pending);
         if records.is_empty() {
             commit.outcomes.extend(outcomes);
-            return Ok(());
+            return Ok(Flushed::Durable);
         }
         match self.log.append(&records) {
             Ok(_) => {
                 commit.outcomes.extend(outcomes);
                 commit.events.extend(events);
-                Ok(())
+                Ok(Flushed::Durable)
             }
             Err(LogError::Full) => self.refuse_for_space(outcomes, commit),
-            Err(error) => Err(CommitFailure {
+            Err(error) => Err(Box::new(CommitFailure {
                 error,
                 outcomes: std::mem::take(&mut commit.outcomes),
                 events: std::mem::take(&mut commit.events),
-            }),
+            })),
         }
     }
 
     /// Nothing of the group was written: what was decided for it is undone, by folding the log anew.
-    fn refuse_for_space(&mut self, outcomes: Vec<Outcome>, commit: &mut Commit) -> Result<(), CommitFailure> {
+    fn refuse_for_space(&mut self, outcomes: Vec<Outcome>, commit: &mut Commit) -> Result<Flushed, Box<CommitFailure>> {
         match open::fold(&self.log.reader()) {
             Ok(state) => {
                 self.state = state;
                 // Rejections stand; a yes, even to "it is so already", may have rested on what was undone.
                 let refused = outcomes.into_iter().map(|outcome| outcome.and(Err(Rejection::Unavailable)));
                 commit.outcomes.extend(refused);
-                Ok(())
+                Ok(Flushed::Refused)
             }
-            Err(_) => Err(CommitFailure {
+            Err(_) => Err(Box::new(CommitFailure {
                 error: LogError::Full,
                 outcomes: std::mem::take(&mut commit.outcomes),
                 events: std::mem::take(&mut commit.events),
-            }),
+            })),
         }
     }
 

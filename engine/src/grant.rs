@@ -67,14 +67,8 @@ pub enum Right {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 6] = [
-        Self::OwnInbox,
-        Self::Publish,
-        Self::ReadTenantInbox,
-        Self::MarkTenantInbox,
-        Self::PlatformInbox,
-        Self::Audit,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::OwnInbox, Self::Publish, Self::ReadTenantInbox, Self::MarkTenantInbox, Self::PlatformInbox, Self::Audit];
 
     /// The table of rights: whether `role` alone gives this right.
     #[must_use]

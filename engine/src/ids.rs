@@ -1,6 +1,6 @@
 //! Identities and numbers as types, so that one cannot stand where another is meant.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// Number of an event in the whole log. Gapless; the first event is 1, and 0 means "before everything".
@@ -41,9 +41,16 @@ impl TenantId {
 }
 
 /// Name of a stream as it stands in the log: a keyed hash, so that it tells nobody without the key whose it is.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(transparent)]
 pub struct StreamId(pub [u8; 16]);
+
+/// Hexadecimal for people, bytes for the log.
+impl Serialize for StreamId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+    }
+}
 
 impl fmt::Debug for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -79,7 +79,8 @@ pub(crate) struct Sources {
 impl Sources {
     fn load(&self) -> Result<Config, config::ConfigError> {
         let environment = std::env::vars_os();
-        let environment = environment.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let environment =
+            environment.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         config::load(self.config.as_deref(), environment, self.flags())
     }
 

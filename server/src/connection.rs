@@ -12,8 +12,8 @@ use std::sync::{Arc, OnceLock};
 use tidings_adapters::carrier::{CarrierEnd, Close, FrameFault, StreamKind};
 use tidings_adapters::gateway::{Peer, Protocol};
 use tidings_engine::command::{Answer, Command, Done, Request};
-use tidings_engine::grant::Grant;
 use tidings_engine::cursor::Cursor;
+use tidings_engine::grant::Grant;
 use tidings_engine::ids::Time;
 use tidings_engine::rejection::Rejection;
 use tidings_engine::session::{Input, Output, SecurityEvent, Session, Stream};
@@ -36,7 +36,14 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that has said nothing yet.
-    pub(crate) fn new(id: ConnectionId, server: Arc<Server>, ticket: Ticket, peer: Peer, session: Session, now: Time) -> Self {
+    pub(crate) fn new(
+        id: ConnectionId,
+        server: Arc<Server>,
+        ticket: Ticket,
+        peer: Peer,
+        session: Session,
+        now: Time,
+    ) -> Self {
         info!(target: SECURITY, event = "opened", connection = id.0, carrier = peer.carrier.name(),
             address = %truncated(&peer), user_agent = peer.user_agent.as_deref(), origin = peer.origin.as_deref());
         server.counts.opened(peer.carrier);

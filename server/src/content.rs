@@ -47,9 +47,10 @@ impl ContentSource for Contents {
         if let Some(known) = self.cache.borrow().known.get(&notification) {
             return Some(Arc::clone(known));
         }
-        let record = self.reader.read(notification).inspect_err(
-            |error| error!(%error, position = notification.0, "content cannot be read from the log"),
-        );
+        let record = self
+            .reader
+            .read(notification)
+            .inspect_err(|error| error!(%error, position = notification.0, "content cannot be read from the log"));
         let record = record.ok()?;
         let content = Arc::new(Content::decode(&record.content).ok()?);
         self.cache.borrow_mut().insert(notification, Arc::clone(&content), record.content.len());

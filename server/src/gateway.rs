@@ -302,7 +302,8 @@ impl Api for Server {
         let host = host.unwrap_or("localhost");
         // The name that the client used reaches this machine: QUIC is at the same name, on its own port.
         let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
-        let own_webtransport = || format!("https://{}:{}/v1/connect/webtransport", quic_name(name, self.quic), self.quic.port());
+        let own_webtransport =
+            || format!("https://{}:{}/v1/connect/webtransport", quic_name(name, self.quic), self.quic.port());
         let webtransport = self.public.webtransport.clone().unwrap_or_else(own_webtransport);
         let own_websocket = || format!("{ws}://{host}/v1/connect/websocket");
         let websocket = self.public.websocket.clone().unwrap_or_else(own_websocket);
@@ -322,8 +323,7 @@ impl Api for Server {
         let key = self.dev_key.as_ref()?;
         let user_role = ["user".to_owned()];
         let roles = if roles.is_empty() { &user_role } else { roles };
-        let claims =
-            dev_token::Claims { tenant, subject: user, roles, topics: &[], life_seconds: DEMO_TOKEN_SECONDS };
+        let claims = dev_token::Claims { tenant, subject: user, roles, topics: &[], life_seconds: DEMO_TOKEN_SECONDS };
         Some(dev_token::sign_with(key, &claims, clock::now()).map_err(|_| Rejection::Internal))
     }
 

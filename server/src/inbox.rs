@@ -145,9 +145,9 @@ pub fn start(
 ) -> std::io::Result<(Inbox, JoinHandle<()>)> {
     let mut projections = Projections::new();
     for record in reader.scan(Position(1)) {
-        let recorded = record.map_err(std::io::Error::other).and_then(|record| {
-            Recorded::decode(record).map_err(std::io::Error::other)
-        })?;
+        let recorded = record
+            .map_err(std::io::Error::other)
+            .and_then(|record| Recorded::decode(record).map_err(std::io::Error::other))?;
         projections.apply(&recorded);
     }
     let (queue, waiting) = channel();
@@ -185,10 +185,11 @@ impl InboxThread {
                 Work::Unsubscribe { connection, inbox } => self.unsubscribe(&connection, &inbox),
                 Work::CatchUp { connection, inbox, since } => self.catch_up(&connection, &inbox, since),
                 Work::Fetch { connection, id, stream, inbox, page } => {
-                    let result = connection.grant().map_or(Err(Rejection::Unauthenticated), |grant| {
-                        self.page(&grant, &inbox, &page)
-                    });
-                    let frame = result.map(|page| encode(&ServerFrame::done(id.clone(), None, Some(reading::json(page)))));
+                    let result = connection
+                        .grant()
+                        .map_or(Err(Rejection::Unauthenticated), |grant| self.page(&grant, &inbox, &page));
+                    let frame =
+                        result.map(|page| encode(&ServerFrame::done(id.clone(), None, Some(reading::json(page)))));
                     connection.fetched(id, stream, frame);
                 }
                 Work::Read { grant, question, answer } => {

@@ -120,7 +120,8 @@ impl Node {
         if is_dev {
             let limits = &mut config.limits;
             limits.address_handshakes_per_second = limits.address_handshakes_per_second.max(DEV_HANDSHAKES_PER_SECOND);
-            limits.address_unauthenticated_max = limits.address_unauthenticated_max.max(limits.node_unauthenticated_max);
+            limits.address_unauthenticated_max =
+                limits.address_unauthenticated_max.max(limits.node_unauthenticated_max);
         }
         let keys = Arc::new(Keys::new(&secrets::log_secret(&config.data)?));
         let dev_key = if is_dev { Some(secrets::dev_key(&config.data)?) } else { None };

@@ -54,7 +54,9 @@ mod tests {
         for own in ["http://localhost:8080", "http://127.0.0.1:1", "https://localhost", "http://[::1]:9"] {
             assert!(origins.allow(Some(own)), "{own} was refused");
         }
-        for foreign in ["http://localhost.evil", "http://127.0.0.1.evil:80", "http://127.0.0.1:x", "null", "ftp://localhost"] {
+        for foreign in
+            ["http://localhost.evil", "http://127.0.0.1.evil:80", "http://127.0.0.1:x", "null", "ftp://localhost"]
+        {
             assert!(!origins.allow(Some(foreign)), "{foreign} was allowed");
         }
     }

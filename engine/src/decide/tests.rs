@@ -185,12 +185,8 @@ fn a_role_may_do_what_the_table_says_and_nothing_else() {
         let owns = matches!(role, Role::User | Role::TenantAdmin | Role::SuperAdmin);
         let said = scene.ask(&caller, None, mark(Mark::Seen, &[item]));
         assert_eq!(said != Err(Rejection::Forbidden), owns, "{role:?} marks its inbox");
-        let tenant = Command::MarkAll {
-            inbox: Inbox::Tenant,
-            mark: Mark::Read,
-            filter: Filter::default(),
-            up_to: None,
-        };
+        let tenant =
+            Command::MarkAll { inbox: Inbox::Tenant, mark: Mark::Read, filter: Filter::default(), up_to: None };
         let administers = matches!(role, Role::TenantAdmin | Role::SuperAdmin);
         assert_eq!(scene.ask(&caller, None, tenant) != Err(Rejection::Forbidden), administers, "{role:?} marks");
     }
@@ -234,7 +230,8 @@ fn deciding_changes_nothing() {
     scene.publish("acme", people(&["ada"]));
     let before = scene.engine.state().digest();
     let service = grant("acme", "billing", Role::Service);
-    let decided = super::decide(scene.engine.state(), &keys(), &request(&service, None, publish(Audience::Tenant, "x")));
+    let decided =
+        super::decide(scene.engine.state(), &keys(), &request(&service, None, publish(Audience::Tenant, "x")));
     let Ok(Decision::Record { drafts, .. }) = decided else { panic!("a publish is recorded") };
     assert!(matches!(drafts[0].event, Event::NotificationPublished(_)));
     assert_eq!(scene.engine.state().digest(), before);

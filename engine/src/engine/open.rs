@@ -26,7 +26,9 @@ pub enum OpenError {
         source: DecodeError,
     },
     /// The clock is behind the log.
-    #[error("the last event was recorded {ahead_ms} ms after the clock's now; set the clock, at most {AHEAD_MS_MAX} ms are allowed")]
+    #[error(
+        "the last event was recorded {ahead_ms} ms after the clock's now; set the clock, at most {AHEAD_MS_MAX} ms are allowed"
+    )]
     ClockBehind {
         /// By how much.
         ahead_ms: i64,

@@ -3,10 +3,10 @@
 use super::fail;
 use crate::exit::Exit;
 use data_encoding::HEXLOWER;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
-use tidings_engine::event::{Content, Recorded};
+use tidings_engine::event::{Content, Event, Recorded};
 use tidings_engine::log::audit::{self, Verified};
 use tidings_engine::log::{Damage, FileStorage, Record};
 
@@ -53,7 +53,11 @@ pub(crate) fn run(command: &Command) -> Exit {
                 verified.segments,
                 HEXLOWER.encode(&verified.chain.0)
             );
-            if is_replay { eprintln!("{summary}") } else { println!("{summary}") }
+            if is_replay {
+                eprintln!("{summary}");
+            } else {
+                println!("{summary}");
+            }
             Exit::Done
         }
         Err(damage) => fail(Exit::Damage, &damage),
@@ -90,9 +94,17 @@ fn line(record: &Record) -> std::io::Result<String> {
         "stream": envelope.stream.to_string(),
         "revision": envelope.revision.0,
         "actor": recorded.facts.actor.to_string(),
-        "event": recorded.facts.event,
+        "facts": facts(&recorded.facts.event),
         "content": content,
         "leaf": leaf,
     });
     Ok(value.to_string())
+}
+
+/// The facts without the name of their type, which stands beside them.
+fn facts(event: &Event) -> Value {
+    match serde_json::to_value(event) {
+        Ok(Value::Object(mut named)) => named.remove(event.type_name()).unwrap_or_default(),
+        _ => Value::Null,
+    }
 }

@@ -25,7 +25,10 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     if arguments.dev && !arguments.dev_expose {
         let reachable = [config.http.listen, config.quic.listen, config.admin.listen];
         if let Some(address) = reachable.into_iter().find(|address| !address.ip().is_loopback()) {
-            return fail(Exit::Usage, &format!("--dev at {address} would be open to others; add --dev-expose to mean it"));
+            return fail(
+                Exit::Usage,
+                &format!("--dev at {address} would be open to others; add --dev-expose to mean it"),
+            );
         }
     }
     if !arguments.dev && config.tls.is_none() {
