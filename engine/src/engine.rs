@@ -84,12 +84,11 @@ impl<S: Storage> Engine<S> {
                     let (records, events) = self.record(request, drafts, command, now);
                     let bytes: usize =
                         records.iter().map(|record| record.encoded_bytes() + RECORD_OVERHEAD_BYTES).sum();
-                    if !pending.records.is_empty() && pending.bytes + bytes > room {
-                        if self.flush(&mut pending, &mut commit)? == Flushed::Refused {
-                            // What was just decided rested on what was undone with the rest of the group.
-                            pending.outcomes.push(Err(Rejection::Unavailable));
-                            continue;
-                        }
+                    let overflows = !pending.records.is_empty() && pending.bytes + bytes > room;
+                    if overflows && self.flush(&mut pending, &mut commit)? == Flushed::Refused {
+                        // What was just decided rested on what was undone with the rest of the group.
+                        pending.outcomes.push(Err(Rejection::Unavailable));
+                        continue;
                     }
                     pending.bytes += bytes;
                     pending.outcomes.push(Ok(done(&events)));

@@ -247,7 +247,8 @@ mod tests {
 
     #[test]
     fn a_command_reads_its_arguments_beside_its_name() {
-        let frame = decode(br#"{"type":"command","id":"1","command":"mark_read","notifications":["a"]}"#, 1024).unwrap();
+        let frame =
+            decode(br#"{"type":"command","id":"1","command":"mark_read","notifications":["a"]}"#, 1024).unwrap();
         let ClientFrame::Command { id, command_id, command } = frame else { panic!("not a command") };
         assert_eq!((id.as_str(), command_id), ("1", None));
         assert!(matches!(command, super::CommandFrame::MarkRead(marked) if marked.notifications == ["a"]));
