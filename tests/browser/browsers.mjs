@@ -90,7 +90,7 @@ class ChromiumTab {
   constructor(page) {
     this.#page = page;
     page.setDefaultTimeout(WAIT_MS_MAX);
-    page.on('pageerror', (error) => this.faults.push(String(error)));
+    page.on('pageerror', (error) => noteError(this.faults, String(error)));
     page.on('console', (message) => noteConsole(this.faults, message.type(), message.text()));
   }
 
@@ -141,7 +141,7 @@ class FirefoxTab {
   constructor(page) {
     this.#page = page;
     page.setDefaultTimeout(WAIT_MS_MAX);
-    page.on('pageerror', (error) => this.faults.push(String(error)));
+    page.on('pageerror', (error) => noteError(this.faults, String(error)));
     page.on('console', (message) => noteConsole(this.faults, message.type(), message.text()));
   }
 
@@ -184,6 +184,11 @@ class FirefoxTab {
   async screenshot(path) {
     await this.#page.screenshot({ path });
   }
+}
+
+/** Firefox reports a WebSocket that was refused, or given up because the other carrier was faster, as an error of the page. */
+function noteError(faults, text) {
+  if (!/connection to .*wss?:|connection to the server at wss?:/.test(text)) faults.push(text);
 }
 
 /** A refused connection is reported by the browser itself and is expected; what breaks a policy or throws is not. */
