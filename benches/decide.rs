@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_benches::choice::Choice;
 use tidings_benches::samples::{self, START};
-use tidings_benches::stopwatch::timed;
+use tidings_benches::stopwatch::worked;
 use tidings_benches::table::{Table, rate, ratio_of, time};
 use tidings_engine::command::{Command, Inbox, Request};
 use tidings_engine::decide::{Decision, decide};
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
     ];
     let columns = ["command", "decide", "decisions/s", "encode the event", "decide ÷ encode"];
     let title = format!(
-        "decide: {PEOPLE_COUNT} inboxes of {ITEMS_COUNT}; the baseline is encoding facts and content of the same event"
+        "decide: {PEOPLE_COUNT} inboxes of {ITEMS_COUNT}, time of one core; the baseline is encoding facts and content of the same event"
     );
     let mut table = Table::new(&title, &columns);
     for (name, request, count) in cases {
@@ -78,7 +78,7 @@ fn filled(
 }
 
 fn measure(table: &mut Table, name: &str, (state, keys): (&State, &Keys), request: &Request, count: u64) {
-    let (_, ours) = timed(|| {
+    let (_, ours) = worked(|| {
         for _ in 0..count {
             let _ = black_box(decide(black_box(state), keys, black_box(request)));
         }
@@ -89,7 +89,7 @@ fn measure(table: &mut Table, name: &str, (state, keys): (&State, &Keys), reques
         Ok(Decision::Record { drafts, .. }) => {
             let draft = &drafts[drafts.len() - 1];
             let facts = Facts { actor: request.grant.stream, fingerprint: [0; 16], event: draft.event.clone() };
-            let (_, bare) = timed(|| {
+            let (_, bare) = worked(|| {
                 for _ in 0..count {
                     black_box(black_box(&facts).encode());
                     black_box(draft.content.as_ref().map(tidings_engine::event::Content::encode));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_benches::choice::Choice;
 use tidings_benches::samples::{START, TENANT, keys};
-use tidings_benches::stopwatch::timed;
+use tidings_benches::stopwatch::worked;
 use tidings_benches::table::{Table, rate, ratio_of, time};
 use tidings_engine::cursor::{Cursor, CursorKind};
 use tidings_engine::grant::Role;
@@ -32,7 +32,7 @@ fn main() -> Result<()> {
     let columns =
         ["sessions", "deliveries", "deliveries/s", "one", "baseline", "one ÷ baseline", "allocations/extra recipient"];
     let title = format!(
-        "fan-out: one delta of {FRAME_BYTES} B by handle and poll_send; the baseline is a VecDeque<Bytes> a session"
+        "fan-out: one delta of {FRAME_BYTES} B by handle and poll_send, time of one core; the baseline is a VecDeque<Bytes> a session"
     );
     let mut table = Table::new(&title, &columns);
     let rounds = choice.of_count(200);
@@ -104,7 +104,7 @@ impl Crowd {
         // The queues are allocated when they are first used.
         self.round(&frame);
         let region = Region::new(ALLOCATOR);
-        let (delivered, took) = timed(|| (0..rounds).map(|_| self.round(&frame)).sum::<usize>());
+        let (delivered, took) = worked(|| (0..rounds).map(|_| self.round(&frame)).sum::<usize>());
         let change = region.change();
         assert_eq!(delivered as u64, self.sessions.len() as u64 * rounds, "a delivery is missing");
         Measured { took, allocations: change.allocations + change.reallocations }
@@ -140,7 +140,7 @@ fn place(position: u64) -> Cursor {
 fn bare(sessions: usize, rounds: u64) -> Duration {
     let frame = Bytes::from(vec![b'x'; FRAME_BYTES]);
     let mut queues: Vec<VecDeque<Bytes>> = (0..sessions).map(|_| VecDeque::with_capacity(4)).collect();
-    let (_, took) = timed(|| {
+    let (_, took) = worked(|| {
         for _ in 0..rounds {
             queues.iter_mut().for_each(|queue| queue.push_back(black_box(&frame).clone()));
             queues.iter_mut().for_each(|queue| {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_benches::choice::Choice;
 use tidings_benches::samples::{self, START, TENANT};
-use tidings_benches::stopwatch::timed;
+use tidings_benches::stopwatch::worked;
 use tidings_benches::table::{Table, rate, ratio_of, time};
 use tidings_engine::event::{Audience, Content, Event, Recorded};
 use tidings_engine::ids::{Position, StreamId};
@@ -60,7 +60,7 @@ fn events(keys: &Keys, count: u64) -> Vec<Recorded> {
 fn rebuild(keys: &Keys, count: u64) {
     let events = events(keys, count);
     let total = events.len() as u64;
-    let (bare, bare_took) = timed(|| {
+    let (bare, bare_took) = worked(|| {
         let mut lists: HashMap<StreamId, Vec<Position>> = HashMap::new();
         for recorded in &events {
             match &recorded.facts.event {
@@ -78,14 +78,14 @@ fn rebuild(keys: &Keys, count: u64) {
     });
     black_box(bare);
     let mut projections = Projections::new();
-    let (_, apply) = timed(|| events.iter().for_each(|recorded| projections.apply(recorded)));
+    let (_, apply) = worked(|| events.iter().for_each(|recorded| projections.apply(recorded)));
     let owners: Vec<_> = (0..PEOPLE_COUNT).map(|number| Owner::User(samples::person(keys, number))).collect();
     let (unread, counts) =
-        timed(|| owners.iter().map(|owner| u64::from(projections.counts(*owner).unread)).sum::<u64>());
+        worked(|| owners.iter().map(|owner| u64::from(projections.counts(*owner).unread)).sum::<u64>());
     black_box(unread);
     let columns = ["what", "time", "events/s", "time ÷ baseline"];
     let title = format!(
-        "project: {total} events into {PEOPLE_COUNT} inboxes, one core; the baseline pushes their positions into a HashMap of vectors"
+        "project: {total} events into {PEOPLE_COUNT} inboxes, time of one core; the baseline pushes their positions into a HashMap of vectors"
     );
     let mut table = Table::new(&title, &columns);
     let rows =
@@ -189,7 +189,8 @@ fn ask(keys: &Keys, choice: Choice) {
         full.mark_all(mark);
     });
     let columns = ["what", "time", "baseline", "its time", "time ÷ baseline"];
-    let mut table = Table::new(&format!("inbox of {INBOX_ITEMS_MAX}: what one question or mark costs"), &columns);
+    let mut table =
+        Table::new(&format!("inbox of {INBOX_ITEMS_MAX}: what one question or mark costs, time of one core"), &columns);
     let mut row = |name: &str, took: Duration, baseline: &str, bare: Duration| {
         table.row(&[name.to_owned(), time(took), baseline.to_owned(), time(bare), ratio_of(took, bare)]);
     };
@@ -209,6 +210,6 @@ const fn other(mark: Mark) -> Mark {
 
 /// How long one of `times` runs takes in the mean.
 fn each(times: u64, mut work: impl FnMut()) -> Duration {
-    let (_, took) = timed(|| (0..times).for_each(|_| work()));
+    let (_, took) = worked(|| (0..times).for_each(|_| work()));
     took / u32::try_from(times).expect("counts are small")
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_benches::choice::Choice;
 use tidings_benches::samples::{self, EVENT_BYTES, START};
-use tidings_benches::stopwatch::timed;
+use tidings_benches::stopwatch::worked;
 use tidings_benches::table::{Table, rate, ratio_of, time};
 use tidings_engine::engine::Engine;
 use tidings_engine::event::Recorded;
@@ -28,29 +28,29 @@ fn main() -> Result<()> {
     write(&path, events)?;
     let columns = ["what", "time", "events/s", "time ÷ baseline"];
     let title = format!(
-        "replay: {events} events of {EVENT_BYTES} B from the page cache, one core; the baseline is reading the same files and their CRC32C"
+        "replay: {events} events of {EVENT_BYTES} B from the page cache, time of one core; the baseline is reading the same files and their CRC32C"
     );
     let mut table = Table::new(&title, &columns);
-    let (bytes, bare) = timed(|| read_and_checksum(&path));
+    let (bytes, bare) = worked(|| read_and_checksum(&path));
     bytes?;
     let mut row = |name: &str, took: Duration| {
         table.row(&[name.to_owned(), time(took), rate(events, took), ratio_of(took, bare)]);
     };
     row("baseline: read and CRC32C", bare);
     let read_only = LogOptions { read_only: true, ..LogOptions::default() };
-    let (opened, took) = timed(|| Log::open(FileStorage::existing(&path)?, read_only, [0; 16]));
+    let (opened, took) = worked(|| Log::open(FileStorage::existing(&path)?, read_only, [0; 16]));
     row("open the log: recover its tail", took);
     let reader = opened?.0.reader();
-    let (count, took) = timed(|| scan(&reader, ChainCheck::Skip, false));
+    let (count, took) = worked(|| scan(&reader, ChainCheck::Skip, false));
     anyhow::ensure!(count? > events, "events are missing");
     row("scan: records and checksums", took);
-    let (count, took) = timed(|| scan(&reader, ChainCheck::Skip, true));
+    let (count, took) = worked(|| scan(&reader, ChainCheck::Skip, true));
     count?;
     row("scan and decode of events", took);
-    let (count, took) = timed(|| scan(&reader, ChainCheck::Verify, true));
+    let (count, took) = worked(|| scan(&reader, ChainCheck::Verify, true));
     count?;
     row("scan, decode, leaves and chain", took);
-    let (engine, took) = timed(|| open_engine(&path));
+    let (engine, took) = worked(|| open_engine(&path));
     anyhow::ensure!(engine?.head() > Position(events), "events are missing");
     row("open the engine: log and state", took);
     table.print();

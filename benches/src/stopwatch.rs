@@ -31,6 +31,21 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (result, watch.elapsed())
 }
 
+/// What `work` gives, and how long a core worked at it on this thread: what others do on the machine leaves it alone, where
+/// the system tells. Where it does not, the time that passed.
+pub fn worked<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let before = thread_time();
+    let (result, passed) = timed(work);
+    let took = thread_time().zip(before).map(|(after, before)| after.saturating_sub(before));
+    (result, took.unwrap_or(passed))
+}
+
+/// Time that this thread has run, in nanoseconds, from the system's scheduler.
+fn thread_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split_ascii_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+}
+
 /// Seconds since 1970, as tokens have them.
 ///
 /// # Panics

@@ -55,7 +55,7 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
         return Ok(Decision::Nothing(done));
     }
     // A tenant arises with the first thing that happens in it.
-    let tenant = known.unwrap_or(TenantId(state.tenants_count() + 1));
+    let tenant = known.unwrap_or_else(|| TenantId(state.tenants_count() + 1));
     let draft = |stream, event, content| Draft { tenant, stream, event, content };
     let wanted = Wanted { state, grant, tenant, is_keyed: request.key.is_some() };
     let decided = match &request.command {

@@ -1,6 +1,8 @@
 //! The engine: sole owner of the log and of the state. It decides, records, syncs, and only then answers.
 
 mod open;
+#[cfg(test)]
+mod tests;
 
 pub use open::OpenError;
 
@@ -23,10 +25,12 @@ pub struct Engine<S: Storage> {
     log: Log<S>,
     state: State,
     keys: Arc<Keys>,
+    /// Storage failed: the state may hold what the disk does not, so nothing is answered from it any more.
+    is_dead: bool,
 }
 
 /// What a batch of requests came to, once it is durable.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Commit {
     /// One for each request, in their order.
     pub outcomes: Vec<Outcome>,
@@ -74,6 +78,9 @@ impl<S: Storage> Engine<S> {
     /// written is no failure: the requests of that group are `Unavailable`.
     pub fn commit(&mut self, requests: &[Request], now: Time) -> Result<Commit, Box<CommitFailure>> {
         let mut commit = Commit { outcomes: Vec::with_capacity(requests.len()), events: Vec::new() };
+        if self.is_dead {
+            return Err(self.fail(LogError::Poisoned, &mut commit));
+        }
         let mut pending = Pending::default();
         let room = GROUP_BYTES_MAX - group_bytes(&[]);
         for request in requests {
@@ -115,12 +122,15 @@ impl<S: Storage> Engine<S> {
                 Ok(Flushed::Durable)
             }
             Err(LogError::Full) => self.refuse_for_space(outcomes, commit),
-            Err(error) => Err(Box::new(CommitFailure {
-                error,
-                outcomes: std::mem::take(&mut commit.outcomes),
-                events: std::mem::take(&mut commit.events),
-            })),
+            Err(error) => Err(self.fail(error, commit)),
         }
+    }
+
+    /// The end of the engine: what the earlier groups made durable is told, the rest is unknown.
+    fn fail(&mut self, error: LogError, commit: &mut Commit) -> Box<CommitFailure> {
+        self.is_dead = true;
+        let Commit { outcomes, events } = std::mem::take(commit);
+        Box::new(CommitFailure { error, outcomes, events })
     }
 
     /// Nothing of the group was written: what was decided for it is undone, by folding the log anew.
@@ -128,16 +138,10 @@ impl<S: Storage> Engine<S> {
         match open::fold(&self.log.reader()) {
             Ok(state) => {
                 self.state = state;
-                // Rejections stand; a yes, even to "it is so already", may have rested on what was undone.
-                let refused = outcomes.into_iter().map(|outcome| outcome.and(Err(Rejection::Unavailable)));
-                commit.outcomes.extend(refused);
+                commit.outcomes.extend(outcomes.into_iter().map(undone));
                 Ok(Flushed::Refused)
             }
-            Err(_) => Err(Box::new(CommitFailure {
-                error: LogError::Full,
-                outcomes: std::mem::take(&mut commit.outcomes),
-                events: std::mem::take(&mut commit.events),
-            })),
+            Err(_) => Err(self.fail(LogError::Full, commit)),
         }
     }
 
@@ -203,6 +207,15 @@ impl<S: Storage> Engine<S> {
     #[must_use]
     pub fn head(&self) -> Position {
         self.log.head().0
+    }
+}
+
+/// What is told instead of an outcome whose group was undone. Only a no that the request alone explains stands: a yes,
+/// "not found" and "another body" may have rested on what was undone.
+fn undone(outcome: Outcome) -> Outcome {
+    match outcome {
+        Err(no @ (Rejection::Forbidden | Rejection::Invalid { .. })) => Err(no),
+        _ => Err(Rejection::Unavailable),
     }
 }
 

@@ -32,6 +32,8 @@ pub struct State {
 #[derive(Debug, Default)]
 struct Tenant {
     sequence: u64,
+    /// The tenant's own stream, whose inbox holds all that was published to everyone.
+    stream: StreamId,
     /// Facts of each notification, shared by all inboxes that hold it.
     notifications: BTreeMap<Position, Notification>,
     /// What was published to everyone of the tenant, ascending.
@@ -80,7 +82,7 @@ impl State {
     /// How many tenants there are: numbers are given from 1 without gaps.
     #[must_use]
     pub fn tenants_count(&self) -> u32 {
-        u32::try_from(self.tenants.keys().filter(|id| **id != TenantId::PLATFORM).count()).unwrap_or(u32::MAX)
+        u32::try_from(self.tenant_ids.len()).unwrap_or(u32::MAX)
     }
 
     /// Sequence of a tenant's last event.
@@ -164,6 +166,7 @@ impl State {
         match &recorded.facts.event {
             Event::TenantCreated { name } => {
                 self.tenant_ids.insert(name.clone(), tenant);
+                self.tenants.entry(tenant).or_default().stream = stream;
             }
             Event::SubjectObserved { roles, topics } => {
                 let subject = self.begin(stream, envelope.position);
@@ -238,11 +241,14 @@ impl State {
         &tenant.audience[from.min(tenant.audience.len())..]
     }
 
-    /// A person sees the audience's items from the beginning of their interval on; a tenant's own inbox holds all of them.
+    /// A person sees the audience's items from the beginning of their interval on, and none without one; a tenant's own
+    /// inbox holds all of them.
     fn first_visible(&self, tenant: &Tenant, inbox: StreamId) -> usize {
-        self.subjects.get(&inbox).map_or(0, |subject| {
-            tenant.audience.partition_point(|position| !crate::audience::is_visible(subject.since, *position))
-        })
+        if inbox == tenant.stream {
+            return 0;
+        }
+        let since = self.subjects.get(&inbox).map_or(Position::ZERO, |subject| subject.since);
+        tenant.audience.partition_point(|position| !crate::audience::is_visible(since, *position))
     }
 
     fn materialise(&mut self, tenant: TenantId, inbox: StreamId) {

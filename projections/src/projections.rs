@@ -89,6 +89,13 @@ impl Projections {
         table.ordinal(notification).map(|ordinal| table.item(ordinal))
     }
 
+    /// Whether a notification is in an inbox, or was taken out of it not long ago.
+    pub fn remembers(&mut self, owner: Owner, notification: Position) -> bool {
+        self.table(owner).is_some_and(|table| {
+            table.ordinal(notification).is_some() || table.tombstones.iter().any(|one| one.notification == notification)
+        })
+    }
+
     /// What changed in an inbox since a place: at most `limit` items, and one at least where there is one.
     pub fn changes(&mut self, owner: Owner, since: ChangePlace, limit: usize) -> Changes {
         let head = self.position;

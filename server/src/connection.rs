@@ -137,7 +137,13 @@ impl Driven {
                 let connection = Arc::clone(connection);
                 server.inbox.send(Work::Fetch { connection, id, stream, inbox, page });
             }
-            Output::Security(event) => log_security(connection, event),
+            Output::Security(event) => {
+                // Not everyone who is let in is observed: a service has no inbox of its own.
+                if let SecurityEvent::Authenticated { grant, .. } = &event {
+                    let _ = connection.grant.set(Arc::clone(grant));
+                }
+                log_security(connection, event);
+            }
         }
     }
 

@@ -29,6 +29,7 @@ use tidings_engine::limits::Limits;
 use tidings_engine::rejection::Rejection;
 use tidings_engine::session::{Session, SessionContext};
 use tidings_engine::token::Verifier;
+use tidings_wire::ReplyCode;
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -218,6 +219,11 @@ impl Gateway for Server {
         allowed
     }
 
+    fn sent_away(&self, peer: SocketAddr, carrier: CarrierKind, why: &'static str) {
+        metrics::counter!("tidings_refusals_total", "code" => why).increment(1);
+        warn!(target: SECURITY, event = "refused", reason = why, carrier = carrier.name(), address = %truncated(peer.ip()));
+    }
+
     fn open(&self, ticket: Ticket, peer: Peer) -> Driven {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (id, now) = (ConnectionId(number), clock::now());
@@ -271,6 +277,13 @@ impl Api for Server {
             self.refuse_origin(origin, CarrierKind::Http.name(), caller.address.ip());
         }
         allowed
+    }
+
+    fn refused(&self, code: ReplyCode, caller: &Caller) {
+        metrics::counter!("tidings_refusals_total", "code" => code.word()).increment(1);
+        warn!(target: SECURITY, event = "refused", reason = code.word(), carrier = CarrierKind::Http.name(),
+            address = %truncated(caller.address.ip()), request = caller.request_id,
+            user_agent = caller.user_agent.as_deref());
     }
 
     async fn submit(&self, request: Request) -> Outcome {

@@ -4,7 +4,6 @@ use crate::inbox::{InboxThread, owner};
 use serde_json::{Value, json};
 use tidings_adapters::http::{Question, Reading};
 use tidings_engine::grant::{Grant, Right};
-use tidings_engine::ids::Position;
 use tidings_engine::item::Filter;
 use tidings_engine::rejection::Rejection;
 use tidings_engine::request::{self, After, Page};
@@ -34,9 +33,12 @@ impl InboxThread {
     /// One page, as far as the grant permits it.
     pub(crate) fn page(&mut self, grant: &Grant, inbox: &InboxName, page: &Page) -> Result<Reading, Rejection> {
         let owner = permitted(grant, inbox)?;
-        // The order key of an item is the position of its delivery: an id tells its place, also once it is gone.
+        // The order key of an item is the position of its delivery: an id tells its place, also once it is gone. An id that
+        // was never this inbox's is nobody's, or its place would tell about another's inbox.
         let after = match page.after {
-            Some(After::Item(Position::ZERO)) => return Err(Rejection::NotFound),
+            Some(After::Item(position)) if !self.projections.remembers(owner, position) => {
+                return Err(Rejection::NotFound);
+            }
             Some(After::Item(position)) => Some(Place(position.0)),
             Some(After::Cursor(cursor)) => Some(Place(cursor.place)),
             None => None,

@@ -5,7 +5,7 @@
 //! workspace's own packages (`RUSTC_WORKSPACE_WRAPPER`): it adds the flags and calls the real one. Dependencies stay as
 //! the tests built them, and cargo keeps the two kinds of our own packages apart.
 //!
-//! Cargo knows the wrapper by its path only: after a change of [`FLAGS`], touch the sources that shall be built anew.
+//! Cargo knows the wrapper by its path only: after a change of `FLAGS`, touch the sources that shall be built anew.
 
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
@@ -28,7 +28,7 @@ pub fn requested() -> bool {
     std::env::var_os(VARIABLE).is_some()
 }
 
-/// Calls the compiler named by the first argument with the rest, and with [`FLAGS`] when it compiles something.
+/// Calls the compiler named by the first argument with the rest, and with `FLAGS` when it compiles something.
 pub fn run_compiler(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.collect();
     let Some((compiler, rest)) = arguments.split_first() else {

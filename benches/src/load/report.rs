@@ -66,13 +66,25 @@ fn print_speed(measured: &Measured, bare: &[(Transport, Bare)]) {
             name.to_owned(),
             ours.deliveries.to_string(),
             rate(ours.deliveries, ours.time),
-            rate(ours.deliveries, ours.processor),
-            rate(floor.deliveries, floor.processor),
-            ratio(each, each_bare),
+            for_processor(&ours),
+            for_processor(&floor),
+            if is_measured(&ours) && is_measured(&floor) { ratio(each, each_bare) } else { "-".to_owned() },
         ]);
     }
     table.print();
 }
+
+/// Whether the processor time is more than what the system's steps of 10 ms leave open.
+fn is_measured(took: &Took) -> bool {
+    took.processor >= PROCESSOR_MIN
+}
+
+fn for_processor(took: &Took) -> String {
+    if is_measured(took) { rate(took.deliveries, took.processor) } else { "too few to tell".to_owned() }
+}
+
+/// Processor time below which a rate says nothing: 5 steps.
+const PROCESSOR_MIN: Duration = Duration::from_millis(50);
 
 fn print_latencies(broadcast: &Broadcast) {
     let mut table = Table::new("publish to frame at the client", &["broadcasts", "p50", "p99", "max"]);

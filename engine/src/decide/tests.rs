@@ -125,6 +125,27 @@ fn a_person_sees_what_was_published_to_everyone_after_they_were_first_seen() {
 }
 
 #[test]
+fn a_person_who_was_never_seen_has_nothing_of_what_everyone_got() {
+    let mut scene = Scene::new();
+    let (bob, admin) = (grant("acme", "bob", Role::User), grant("acme", "root", Role::TenantAdmin));
+    let early = scene.publish("acme", Audience::Tenant);
+    let head = scene.head();
+    assert_eq!(scene.ask(&bob, None, mark(Mark::Deleted, &[early])), Err(Rejection::NotFound));
+    let all = |inbox| Command::MarkAll { inbox, mark: Mark::Deleted, filter: Filter::default(), up_to: None };
+    scene.ask(&bob, None, all(Inbox::Own)).unwrap();
+    assert_eq!(scene.head(), head, "there is nothing to mark");
+    scene.ask(&bob, Some("k"), all(Inbox::Own)).unwrap();
+    scene.ask(&bob, None, Command::Observe).unwrap();
+    let late = scene.publish("acme", Audience::Tenant);
+    assert!(scene.ask(&bob, None, mark(Mark::Read, &[late])).is_ok());
+    scene.ask(&admin, None, all(Inbox::Tenant)).unwrap();
+    let tenant = scene.engine.state().tenant("acme").unwrap();
+    for item in [early, late] {
+        assert_eq!(scene.engine.state().item(tenant, admin.tenant_stream, item), None, "the tenant inbox holds all");
+    }
+}
+
+#[test]
 fn a_foreign_item_is_not_found_exactly_as_an_absent_one() {
     let mut scene = Scene::new();
     let item = scene.publish("acme", people(&["ada"]));

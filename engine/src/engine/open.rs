@@ -61,7 +61,7 @@ impl<S: Storage> Engine<S> {
             return Err(OpenError::ClockBehind { ahead_ms });
         }
         let state = fold(&log.reader())?;
-        Ok((Self { log, state, keys }, recovery))
+        Ok((Self { log, state, keys, is_dead: false }, recovery))
     }
 }
 

@@ -29,6 +29,9 @@ pub trait Gateway: Send + Sync + 'static {
     /// Whether a page of this origin may connect. Logs its own refusal. `None`: not a browser.
     fn origin_allowed(&self, peer: &Peer) -> bool;
 
+    /// Logs that a peer was sent away before it asked for anything, and why, in a word.
+    fn sent_away(&self, _peer: SocketAddr, _carrier: CarrierKind, _why: &'static str) {}
+
     /// Begins the conversation. The ticket lives as long as the protocol does.
     fn open(&self, ticket: Self::Ticket, peer: Peer) -> Self::Protocol;
 }

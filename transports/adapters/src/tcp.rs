@@ -15,6 +15,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -121,10 +122,18 @@ async fn connection<G: Gateway>(
         },
     };
     if let Err(error) = served {
+        if error.downcast_ref::<Silent>().is_some() {
+            host.gateway.sent_away(address, CarrierKind::Http, "head_timeout");
+        }
         debug!(%address, error, "HTTP connection failed");
     }
     drop(ticket);
 }
+
+/// A peer that has asked for nothing within its time. One that has asked before may be silent as long as it likes.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("no request within the handshake time")]
+struct Silent;
 
 type ServeError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -136,7 +145,10 @@ async fn serve_http<G: Gateway>(
     host: &Host<G>,
     options: &TcpOptions,
 ) -> Result<(), ServeError> {
+    let asked = Arc::new(AtomicBool::new(false));
+    let has_asked = Arc::clone(&asked);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
         router.clone().oneshot(request)
@@ -148,7 +160,12 @@ async fn serve_http<G: Gateway>(
             builder.timer(TokioTimer::new()).header_read_timeout(options.handshake).max_buf_size(HEAD_BYTES_MAX);
             let mut served = pin!(builder.serve_connection(io, service).with_upgrades());
             tokio::select! {
-                result = served.as_mut() => return Ok(result?),
+                result = served.as_mut() => {
+                    return result.map_err(|error| match error.is_timeout() && !asked.load(Ordering::Relaxed) {
+                        true => Silent.into(),
+                        false => error.into(),
+                    });
+                }
                 () = host.shutdown.cancelled() => served.as_mut().graceful_shutdown(),
             }
             Ok(served.await?)

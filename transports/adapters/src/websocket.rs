@@ -111,8 +111,8 @@ pub struct WebSocketCarrier<S> {
     output: WebSocketOutput,
     /// Whether the library stands in the middle of writing a control frame: then nothing of ours may come between.
     control_unfinished: bool,
-    /// Whether reading has failed: what still comes is thrown away.
-    unreadable: bool,
+    /// Why reading has failed, if it has: what still comes is thrown away.
+    unreadable: Option<FrameFault>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocketCarrier<S> {
@@ -125,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocketCarrier<S> {
             .max_message_size(Some(FRAME_BYTES_MAX))
             .max_frame_size(Some(FRAME_BYTES_MAX));
         let context = WebSocketContext::new(Role::Server, Some(config));
-        Self { io, context, output: WebSocketOutput::default(), control_unfinished: false, unreadable: false }
+        Self { io, context, output: WebSocketOutput::default(), control_unfinished: false, unreadable: None }
     }
 
     /// Lets the library work on the stream as far as it goes without waiting.
@@ -181,9 +181,16 @@ fn received(message: Message) -> Result<Received, CarrierEnd> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Carrier for WebSocketCarrier<S> {
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Received, CarrierEnd>> {
-        if self.unreadable {
-            ready!(self.poll_discard(context));
-            return Poll::Ready(Err(CarrierEnd::Closed { code: None }));
+        match self.unreadable {
+            // Nothing that can be read will come any more, so the fault stands until the session has had enough of it.
+            Some(fault @ FrameFault::NotText) => {
+                return Poll::Ready(Ok(Received::Fault { stream: StreamKind::Ordered, fault }));
+            }
+            Some(FrameFault::TooLarge { .. }) => {
+                ready!(self.poll_discard(context));
+                return Poll::Ready(Err(CarrierEnd::Closed { code: None }));
+            }
+            None => {}
         }
         let fault = match ready!(self.with_context(context, |library, bridge| library.read(bridge))) {
             Ok(message) => return Poll::Ready(received(message)),
@@ -197,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Carrier for WebSocketCa
             Err(error) => return Poll::Ready(Err(CarrierEnd::Lost { cause: error.to_string() })),
         };
         // After either the library's place in the stream cannot be relied upon.
-        self.unreadable = true;
+        self.unreadable = Some(fault);
         Poll::Ready(Ok(Received::Fault { stream: StreamKind::Ordered, fault }))
     }
 
@@ -240,7 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Carrier for WebSocketCa
             return;
         }
         // A socket closed with unread input is reset, and the close frame may be lost with it: read until the peer is gone.
-        if self.unreadable {
+        if self.unreadable.is_some() {
             poll_fn(|context| self.poll_discard(context)).await;
         } else {
             while poll_fn(|context| self.with_context(context, |library, bridge| library.read(bridge))).await.is_ok() {}

@@ -65,6 +65,64 @@ fn catching_up_begins_when_the_last_frame_was_handed_to_the_writer() {
 }
 
 #[test]
+fn a_snapshot_ends_being_behind_so_that_it_is_told_again() {
+    let mut fixture = Fixture::live(small());
+    let overflow = |fixture: &mut Fixture| (0..10).for_each(|position| fixture.delta(11 + position, 0));
+    overflow(&mut fixture);
+    assert_eq!(fixture.types(), ["behind"]);
+    fixture.outputs();
+    fixture.snapshot(10);
+    assert_eq!(fixture.types(), ["snapshot"]);
+    overflow(&mut fixture);
+    assert_eq!(fixture.types(), ["behind"]);
+}
+
+#[test]
+fn an_inbox_that_is_long_behind_keeps_no_other_waiting() {
+    let mut fixture = Fixture::open(small(), "tenant_admin");
+    fixture.send(&json!({"type": "subscribe", "id": "s", "inbox": "me"}));
+    fixture.outputs();
+    fixture.snapshot(10);
+    fixture.frames();
+    for position in 11..30 {
+        fixture.delta(position, 0);
+    }
+    fixture.frames();
+    assert!(matches!(&fixture.outputs()[..], [Output::CatchUp { .. }]));
+    fixture.send(&json!({"type": "subscribe", "id": "t", "inbox": "tenant"}));
+    let mut outputs = Vec::new();
+    for position in [20, 21] {
+        fixture.give(Input::CatchUpPage { inbox: &me(), frames: page(position), next: at(position), done: false });
+        fixture.frames();
+        outputs = fixture.outputs();
+    }
+    assert!(matches!(&outputs[..], [Output::Subscribe { inbox: InboxName::Tenant, .. }]), "{outputs:?}");
+}
+
+#[test]
+fn replies_that_nobody_reads_end_the_session_before_they_fill_the_memory() {
+    let mut fixture = Fixture::open(Limits::default(), "user");
+    let reply = |fixture: &mut Fixture| {
+        let result = Ok((None, Some(json!("x".repeat(60_000)))));
+        fixture.give(Input::Replied { id: "1".to_owned(), stream: Stream::Ordered, result });
+    };
+    (0..4).for_each(|_| reply(&mut fixture));
+    assert_eq!(fixture.session.close(), None);
+    reply(&mut fixture);
+    assert!(fixture.session.queued_bytes() <= 4 * 65_536 + 1_024);
+    fixture.assert_closed(CloseCode::RateLimited);
+}
+
+#[test]
+fn pings_of_a_client_that_reads_nothing_are_answered_once() {
+    let mut fixture = Fixture::open(Limits::default(), "user");
+    (0..3).for_each(|_| fixture.send(&json!({"type": "ping"})));
+    assert_eq!(fixture.types(), ["pong"]);
+    fixture.send(&json!({"type": "ping"}));
+    assert_eq!(fixture.types(), ["pong"]);
+}
+
+#[test]
 fn a_frame_larger_than_the_outbox_passes_when_nothing_waits() {
     let mut fixture = Fixture::live(small());
     fixture.delta(11, 40_000);

@@ -9,7 +9,7 @@ use tidings_engine::ids::{Position, Time};
 use tidings_engine::item::Filter;
 use tidings_engine::keys::Keys;
 use tidings_engine::rejection::Rejection;
-use tidings_wire::{Counts, InboxName, Item, PageQuery};
+use tidings_wire::{Counts, InboxName, Item, PageQuery, ReplyCode};
 
 /// Who calls, for the security log and the rates.
 #[derive(Clone, Debug)]
@@ -91,6 +91,9 @@ pub trait Api: Send + Sync + 'static {
 
     /// Whether a page of this origin may read answers. `None`: not a browser. Logs its own refusal.
     fn origin_allowed(&self, origin: Option<&str>, caller: &Caller) -> bool;
+
+    /// Logs a request that was not even looked into: malformed or too large.
+    fn refused(&self, _code: ReplyCode, _caller: &Caller) {}
 
     /// Has a command decided and made durable. The answer comes after the sync, and after the projections know it.
     fn submit(&self, request: Request) -> impl Future<Output = Outcome> + Send;

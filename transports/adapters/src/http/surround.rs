@@ -44,8 +44,13 @@ pub(super) async fn surround<A: Api>(State(api): State<Arc<A>>, mut request: Req
         Err(refusal) => refusal.into_response(),
         Ok(_) if guarded && cors::is_preflight(&method, request.headers()) => cors::preflight(),
         Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            request.extensions_mut().insert(caller.clone());
+            let response = next.run(request).await;
+            let refusal = response.extensions().get::<Refusal>().map(|refusal| refusal.code);
+            if let Some(code @ (ReplyCode::Invalid | ReplyCode::TooLarge)) = refusal {
+                api.refused(code, &caller);
+            }
+            response
         }
     };
     let mut response = rendered(response, &method, &path, &request_id, api.now());
