@@ -1,0 +1,427 @@
+//! No tenant learns of another tenant, no user of another user: whatever a route or frame can name, a name of theirs is
+//! answered as one that never was, byte for byte but for request id and time.
+//!
+//! The matrix is made from the table of routes, the frames, the commands and the roles. A new kind of any of them does not
+//! compile here before it has its row.
+
+#[path = "../support/system/mod.rs"]
+#[allow(dead_code, reason = "each test of the release binary uses its own part")]
+mod system;
+
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+use system::caller::Caller;
+use system::conversation::{CARRIERS, Conversation, json_of};
+use system::server::{Launch, Server};
+use system::sure;
+use system::tokens::Signer;
+use tidings_adapters::http::{Access, BulkMarking, Operation, ROUTES, Route};
+use tidings_client::{Answer, Transport};
+use tidings_engine::grant::{Right, Role};
+use tidings_wire::{
+    BulkMark, ClientFrame, CommandFrame, Fetch, Hello, InboxName, Marked, PageQuery, Publish, Retract, ServerFrame,
+    SubscribeTo,
+};
+
+/// Rates and places that this many requests do not exceed.
+const UNLIMITED: &str = "
+    [limits]
+    commands_per_second = 1000000
+    commands_burst = 1000000
+    queries_per_second = 1000000
+    queries_burst = 1000000
+    user_connections_max = 1000
+";
+
+/// What belongs to tenant acme, and what never was.
+#[derive(Clone, Debug)]
+struct Names {
+    /// Of an item of ada's inbox.
+    id: String,
+    /// Of an item of the tenant's inbox.
+    tenant_id: String,
+    /// Of ada's inbox.
+    cursor: String,
+    tenant: String,
+    /// Of somebody of the tenant.
+    token: String,
+}
+
+/// How a request that names something of another's is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// `not_found`, where the role may ask at all.
+    NotFound,
+    /// As the same request with a name that never was, and not as success.
+    AsAbsent,
+}
+
+/// One request of the matrix.
+#[derive(Debug)]
+struct Asked {
+    path: String,
+    body: Option<Value>,
+    verdict: Verdict,
+    /// The right that the inbox in the path needs, where it is not the route's own.
+    right: Option<Right>,
+}
+
+struct World {
+    server: Server,
+    signer: Signer,
+    /// Acme's.
+    foreign: Names,
+    /// Nobody's.
+    absent: Names,
+}
+
+impl World {
+    async fn begin(folder: &Path) -> Self {
+        let data = folder.join("data");
+        let server = Launch::new(&data).with_config(UNLIMITED).start().await;
+        let signer = Signer::dev(&data);
+        let service = Caller::new(&server.addresses, &signer.token("acme", "billing", "service"));
+        let ada = signer.token("acme", "ada", "user");
+        let (_, beginning) = Conversation::follow(&server.addresses, Transport::WebSocket, &ada, InboxName::Me).await;
+        let id = service.publish(&json!("ada"), "for ada alone").await;
+        let tenant_id = service.publish(&json!({"type": "tenant"}), "for acme alone").await;
+        let foreign = Names { id, tenant_id, cursor: beginning.cursor, tenant: "acme".into(), token: ada };
+        let absent = Names {
+            id: never_was(&foreign.id),
+            tenant_id: never_was(&foreign.tenant_id),
+            cursor: never_was(&foreign.cursor),
+            tenant: "nowhere".into(),
+            token: signer.token("nowhere", "ada", "user"),
+        };
+        Self { server, signer, foreign, absent }
+    }
+
+    fn caller(&self, tenant: &str, subject: &str, role: Role) -> Caller {
+        Caller::new(&self.server.addresses, &self.signer.token(tenant, subject, role.word()))
+    }
+
+    /// All that acme sees of its inboxes.
+    async fn acme(&self) -> Vec<Value> {
+        let admin = self.caller("acme", "anna", Role::TenantAdmin);
+        let ada = self.caller("acme", "ada", Role::User);
+        let mut seen = Vec::new();
+        for (caller, inbox) in [(&ada, "me"), (&admin, "tenant")] {
+            for path in ["", "/count"] {
+                let path = format!("/v1/inbox/notifications{path}?inbox={inbox}");
+                seen.push(caller.ask("GET", &path, None, 200).await);
+            }
+        }
+        seen
+    }
+}
+
+/// A text of the same shape that nobody was ever given.
+fn never_was(name: &str) -> String {
+    let middle = name.len() / 2;
+    let other = if &name[middle..=middle] == "a" { "b" } else { "a" };
+    format!("{}{other}{}", &name[..middle], &name[middle + 1..])
+}
+
+/// Every way in which a route can name something.
+fn asked(route: &Route, names: &Names) -> Vec<Asked> {
+    let path = |id: &str, inbox: &str| format!("{}?inbox={inbox}", route.path.replace("{id}", id));
+    let one = |path: String, body, verdict, right| Asked { path, body, verdict, right };
+    let both = |body: fn(&str) -> Option<Value>, verdict| {
+        let named = [("me", &names.id), ("tenant", &names.id), ("tenant", &names.tenant_id), ("me", &names.tenant_id)];
+        Vec::from(named.map(|(inbox, id)| one(path(id, inbox), body(id), verdict, inbox_right(route, inbox))))
+    };
+    match route.operation {
+        // They name nothing, and answer everybody alike.
+        Operation::Discovery | Operation::WebSocket | Operation::Health | Operation::Ready | Operation::OpenApi => {
+            vec![]
+        }
+        // It signs for whichever tenant it is asked, for one developer on one machine.
+        Operation::DevToken => vec![],
+        // Counts are of one's own inbox, and name no item.
+        Operation::Count => vec![],
+        Operation::Publish => {
+            let body = json!({"to": "ada", "body": "to another tenant", "tenant": names.tenant});
+            vec![one(route.path.to_owned(), Some(body), Verdict::AsAbsent, None)]
+        }
+        Operation::Retract => {
+            let named = [&names.id, &names.tenant_id];
+            Vec::from(named.map(|id| one(route.path.replace("{id}", id), None, Verdict::NotFound, None)))
+        }
+        Operation::List => {
+            let named = [("me", &names.id), ("me", &names.cursor), ("tenant", &names.tenant_id)];
+            Vec::from(named.map(|(inbox, after)| {
+                let path = format!("{}&after={after}", path("", inbox));
+                one(path, None, Verdict::AsAbsent, inbox_right(route, inbox))
+            }))
+        }
+        Operation::MarkOne(_) => both(|_| None, Verdict::NotFound),
+        Operation::MarkMany(marking) => {
+            let verdict = match marking {
+                BulkMarking::Read | BulkMarking::Seen | BulkMarking::Archive | BulkMarking::Delete => Verdict::NotFound,
+                // It takes no ids.
+                BulkMarking::ReadArchive => Verdict::AsAbsent,
+            };
+            both(|id| Some(json!({"notificationIds": [id]})), verdict)
+        }
+    }
+}
+
+fn inbox_right(route: &Route, inbox: &str) -> Option<Right> {
+    match (route.access, inbox) {
+        (Access::Open, _) => None,
+        (Access::Holder(right), _) => Some(right),
+        (Access::Inbox { tenant }, "tenant") => Some(tenant),
+        (Access::Inbox { .. }, _) => Some(Right::OwnInbox),
+    }
+}
+
+/// What of an answer may be compared: all but its request id and its times.
+fn comparable(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+    let skipped = |name: &str| matches!(name, "x-request-id" | "date");
+    let headers = answer.headers.iter().filter(|(name, _)| !skipped(name)).cloned().collect();
+    let mut text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    for field in ["requestId", "timestamp"] {
+        if let Some(value) = body[field].as_str() {
+            text = text.replacen(value, field, 1);
+        }
+    }
+    (answer.status, headers, text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_names_of_another_tenant_or_user_as_names_that_never_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::begin(folder.path()).await;
+    let before = world.acme().await;
+    let mut rows = 0;
+    for role in Role::ALL {
+        let strangers = [world.caller("globex", "bob", role)];
+        // In the same tenant only an ordinary user has no way to ada's items.
+        let neighbours = (role == Role::User).then(|| world.caller("acme", "eve", role));
+        for (caller, is_neighbour) in strangers
+            .into_iter()
+            .map(|caller| (caller, false))
+            .chain(neighbours.into_iter().map(|caller| (caller, true)))
+        {
+            for route in ROUTES {
+                let pairs = asked(route, &world.foreign).into_iter().zip(asked(route, &world.absent));
+                for (foreign, absent) in pairs {
+                    // What is everybody's in the tenant is the neighbour's too, and so is the tenant itself.
+                    let own = foreign.path.contains(&world.foreign.tenant_id)
+                        || foreign
+                            .body
+                            .as_ref()
+                            .is_some_and(|body| body.to_string().contains(&world.foreign.tenant_id));
+                    if is_neighbour && (own || route.operation == Operation::Publish) {
+                        continue;
+                    }
+                    // A cursor of ada's is of her own tenant; eve may go on from that place in her own inbox.
+                    if is_neighbour
+                        && route.operation == Operation::List
+                        && foreign.path.contains(&world.foreign.cursor)
+                    {
+                        continue;
+                    }
+                    compare(&caller, role, route, &foreign, &absent).await;
+                    rows += 1;
+                }
+            }
+        }
+    }
+    assert!(rows > 6 * 20, "{rows} rows are no matrix");
+    assert_eq!(world.acme().await, before, "what is acme's stays as it was");
+    assert_eq!(world.caller("globex", "bob", Role::User).count("me").await, 0);
+}
+
+async fn compare(caller: &Caller, role: Role, route: &Route, foreign: &Asked, absent: &Asked) {
+    let verb = route.verb.name();
+    let theirs = caller.call(verb, &foreign.path, foreign.body.as_ref()).await.unwrap();
+    let nobodys = caller.call(verb, &absent.path, absent.body.as_ref()).await.unwrap();
+    let place = format!("{role:?}: {verb} {}", foreign.path);
+    assert_eq!(comparable(&theirs), comparable(&nobodys), "{place}");
+    let right = foreign.right.or(match route.access {
+        Access::Holder(right) => Some(right),
+        Access::Open | Access::Inbox { .. } => None,
+    });
+    let may_ask = right.is_none_or(|right| right.is_given_by(role));
+    let body: Value = serde_json::from_slice(&theirs.body).unwrap();
+    match foreign.verdict {
+        _ if !may_ask => assert_eq!((theirs.status, &body["code"]), (403, &json!("forbidden")), "{place}"),
+        Verdict::NotFound => assert_eq!((theirs.status, &body["code"]), (404, &json!("not_found")), "{place}"),
+        Verdict::AsAbsent => assert!(theirs.status >= 400, "{place}: {body}"),
+    }
+}
+
+/// One frame of each kind that names something, in every way it can.
+fn frames(names: &Names) -> Vec<ClientFrame> {
+    let mut frames = vec![
+        ClientFrame::Hello(Hello {
+            token: String::new(),
+            client: None,
+            subscribe: vec![SubscribeTo { inbox: InboxName::Me, from: Some(names.cursor.clone()) }],
+        }),
+        ClientFrame::Refresh { id: "1".into(), token: names.token.clone() },
+        ClientFrame::Unsubscribe { id: "1".into(), inbox: InboxName::Me },
+        ClientFrame::Ack { cursor: names.cursor.clone() },
+        ClientFrame::Ping,
+        ClientFrame::Pong,
+    ];
+    for inbox in [InboxName::Me, InboxName::Tenant] {
+        let from = Some(names.cursor.clone());
+        frames.push(ClientFrame::Subscribe { id: "1".into(), inbox: inbox.clone(), from });
+        for after in [&names.id, &names.tenant_id, &names.cursor] {
+            let query = PageQuery { after: Some(after.clone()), ..PageQuery::default() };
+            frames.push(ClientFrame::Fetch(Fetch { id: "1".into(), inbox: inbox.clone(), query }));
+        }
+    }
+    let commands = commands(names).into_iter();
+    frames.extend(commands.map(|command| ClientFrame::Command { id: "1".into(), command_id: None, command }));
+    frames
+}
+
+/// One command of each kind, in every way it can name something.
+fn commands(names: &Names) -> Vec<CommandFrame> {
+    let mut commands = Vec::new();
+    for inbox in [InboxName::Me, InboxName::Tenant] {
+        for id in [&names.id, &names.tenant_id] {
+            let marked = || Marked { notifications: vec![id.clone()], inbox: Some(inbox.clone()) };
+            commands.extend([
+                CommandFrame::MarkSeen(marked()),
+                CommandFrame::MarkUnseen(marked()),
+                CommandFrame::MarkRead(marked()),
+                CommandFrame::MarkUnread(marked()),
+                CommandFrame::Archive(marked()),
+                CommandFrame::Unarchive(marked()),
+                CommandFrame::Delete(marked()),
+            ]);
+        }
+        let bulk = || BulkMark { filter: None, up_to: Some(names.cursor.clone()), inbox: Some(inbox.clone()) };
+        commands.extend([
+            CommandFrame::MarkAllSeen(bulk()),
+            CommandFrame::MarkAllRead(bulk()),
+            CommandFrame::ArchiveAll(bulk()),
+            CommandFrame::ArchiveRead(bulk()),
+            CommandFrame::DeleteAll(bulk()),
+        ]);
+    }
+    let body = json!({"to": "ada", "body": "to another tenant", "tenant": names.tenant});
+    let publish: Publish = serde_json::from_value(body).unwrap();
+    commands.push(CommandFrame::Publish(Box::new(publish)));
+    let retract = |id: &String| CommandFrame::Retract(Retract { notification: id.clone() });
+    commands.extend([&names.id, &names.tenant_id].map(retract));
+    commands
+}
+
+/// How a frame that names something of another's is answered, and the kind's number. Without a wildcard: a new kind needs
+/// its row here, and with its number also in [`frames`] or [`commands`].
+fn row(frame: &ClientFrame) -> (usize, Option<Verdict>) {
+    match frame {
+        ClientFrame::Hello(_) => (0, None),
+        ClientFrame::Refresh { .. } => (1, Some(Verdict::AsAbsent)),
+        ClientFrame::Subscribe { .. } => (2, None),
+        ClientFrame::Unsubscribe { .. } => (3, None),
+        ClientFrame::Fetch(_) => (4, Some(Verdict::AsAbsent)),
+        ClientFrame::Ack { .. } => (5, None),
+        ClientFrame::Ping => (6, None),
+        ClientFrame::Pong => (7, None),
+        ClientFrame::Command { command, .. } => match command {
+            CommandFrame::MarkSeen(_) => (8, Some(Verdict::NotFound)),
+            CommandFrame::MarkUnseen(_) => (9, Some(Verdict::NotFound)),
+            CommandFrame::MarkRead(_) => (10, Some(Verdict::NotFound)),
+            CommandFrame::MarkUnread(_) => (11, Some(Verdict::NotFound)),
+            CommandFrame::Archive(_) => (12, Some(Verdict::NotFound)),
+            CommandFrame::Unarchive(_) => (13, Some(Verdict::NotFound)),
+            CommandFrame::Delete(_) => (14, Some(Verdict::NotFound)),
+            CommandFrame::MarkAllSeen(_) => (15, Some(Verdict::AsAbsent)),
+            CommandFrame::MarkAllRead(_) => (16, Some(Verdict::AsAbsent)),
+            CommandFrame::ArchiveAll(_) => (17, Some(Verdict::AsAbsent)),
+            CommandFrame::ArchiveRead(_) => (18, Some(Verdict::AsAbsent)),
+            CommandFrame::DeleteAll(_) => (19, Some(Verdict::AsAbsent)),
+            CommandFrame::Publish(_) => (20, Some(Verdict::AsAbsent)),
+            CommandFrame::Retract(_) => (21, Some(Verdict::NotFound)),
+        },
+    }
+}
+
+/// Kinds of frames and commands.
+const KINDS: usize = 22;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_frame_answers_names_of_another_tenant_as_names_that_never_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::begin(folder.path()).await;
+    let before = world.acme().await;
+    let kinds: BTreeSet<usize> = frames(&world.foreign).iter().map(|frame| row(frame).0).collect();
+    assert_eq!(kinds, (0..KINDS).collect(), "every kind of frame and command is asked");
+    // Who may do most in a tenant, so that no answer is only about rights.
+    let token = world.signer.token("globex", "gina", Role::TenantAdmin.word());
+    for transport in CARRIERS {
+        for (foreign, absent) in frames(&world.foreign).iter().zip(&frames(&world.absent)) {
+            let theirs = answered(&world, transport, &token, foreign).await;
+            let nobodys = answered(&world, transport, &token, absent).await;
+            assert_eq!(theirs, nobodys, "over {transport:?}: {foreign:?}");
+            let said = |code: &str| theirs.iter().any(|frame| frame.contains(&format!("\"code\":\"{code}\"")));
+            match row(foreign).1 {
+                Some(Verdict::NotFound) => assert!(said("not_found"), "{foreign:?}: {theirs:?}"),
+                Some(Verdict::AsAbsent) => assert!(theirs[0].contains("\"ok\":false"), "{foreign:?}: {theirs:?}"),
+                None => {}
+            }
+            assert!(!theirs.concat().contains("for a"), "{foreign:?}: {theirs:?}");
+        }
+    }
+    assert_eq!(world.acme().await, before, "what is acme's stays as it was");
+}
+
+/// The whole answer of a fresh session to one frame, as the bytes that it came in.
+async fn answered(world: &World, transport: Transport, token: &str, frame: &ClientFrame) -> Vec<String> {
+    let addresses = &world.server.addresses;
+    let follow = match frame {
+        ClientFrame::Hello(hello) => hello.subscribe.first().map(|one| (one.inbox.clone(), one.from.clone())),
+        _ => None,
+    };
+    let opened = sure("welcome", Conversation::open(addresses, transport, token, follow)).await;
+    let mut conversation = opened.unwrap();
+    if !matches!(frame, ClientFrame::Hello(_)) {
+        conversation.client().send(frame).await.unwrap();
+    }
+    // A question about one's own inbox, whose answer comes after all that the frame caused.
+    let fence = Fetch { id: "fence".into(), inbox: InboxName::Me, query: PageQuery::default() };
+    let mut frames = Vec::new();
+    let mut snapshots_wanted = usize::from(matches!(frame, ClientFrame::Hello(_) | ClientFrame::Subscribe { .. }));
+    if snapshots_wanted == 0 {
+        conversation.client().send(&ClientFrame::Fetch(fence.clone())).await.unwrap();
+    }
+    loop {
+        let next = conversation.must().await;
+        match &next {
+            ServerFrame::Reply { id, .. } if id == "fence" => return frames,
+            ServerFrame::Snapshot { .. } if snapshots_wanted == 1 => {
+                snapshots_wanted = 0;
+                conversation.client().send(&ClientFrame::Fetch(fence.clone())).await.unwrap();
+            }
+            _ => {}
+        }
+        frames.push(json_of(&next).to_string());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_of_another_tenant_is_nobodys() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::begin(folder.path()).await;
+    let body = json!({"to": "ada", "body": "once", "transactionId": "order-1"});
+    let publish = |tenant: &'static str| {
+        let caller = world.caller(tenant, "billing", Role::Service);
+        let body = body.clone();
+        async move { caller.call("POST", "/v1/notifications", Some(&body)).await.unwrap() }
+    };
+    let (first, other) = (publish("acme").await, publish("globex").await);
+    let replayed = |answer: &Answer| answer.headers.iter().any(|(name, _)| name == "idempotency-replay");
+    assert_eq!((first.status, other.status, replayed(&other)), (201, 201, false));
+    assert_ne!(first.body, other.body);
+    let again = publish("acme").await;
+    assert_eq!((again.body, replayed(&first)), (first.body, false));
+    assert_eq!(world.caller("globex", "ada", Role::User).bodies("me").await, ["once"]);
+}
