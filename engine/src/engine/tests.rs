@@ -1,0 +1,132 @@
+//! Promises of commit: replay, crash, retry, full disk.
+
+mod scripts;
+
+use super::Engine;
+use crate::command::{Command, Done, Inbox, Outcome, Publication, Request};
+use crate::event::{Audience, Content, Published};
+use crate::grant::{Grant, Role};
+use crate::ids::{Position, Time};
+use crate::item::Mark;
+use crate::keys::{Keys, StreamKind, fingerprint};
+use crate::log::{Fault, LogError, LogOptions, MemoryStorage, Unsynced};
+use crate::rejection::Rejection;
+use std::sync::Arc;
+use tidings_wire::Severity;
+
+const NOW: Time = Time(1_800_000_000_000);
+
+fn grant(subject: &str, role: Role) -> Arc<Grant> {
+    let (keys, tenant) = (Keys::new(&[3; 32]), "acme");
+    Arc::new(Grant {
+        tenant: tenant.into(),
+        tenant_stream: keys.stream(tenant, StreamKind::Tenant, ""),
+        tenant_tag: keys.tenant_tag(tenant),
+        subject: subject.into(),
+        stream: keys.stream(tenant, StreamKind::User, subject),
+        roles: vec![role],
+        topics: Vec::new(),
+        token_id: None,
+        issued: None,
+        expires: NOW.plus(3_600_000),
+    })
+}
+
+fn open(disk: &MemoryStorage, segment_bytes: u64) -> Engine<MemoryStorage> {
+    let options = LogOptions { segment_bytes, ..LogOptions::default() };
+    Engine::open(disk.clone(), options, Arc::new(Keys::new(&[3; 32])), [9; 16], NOW).unwrap().0
+}
+
+fn request(grant: &Arc<Grant>, key: Option<&str>, command: Command) -> Request {
+    let fingerprint = fingerprint(format!("{command:?}").as_bytes());
+    Request { grant: Arc::clone(grant), key: key.map(str::to_owned), fingerprint, command }
+}
+
+fn publish(audience: Audience, body: String) -> Command {
+    let facts = Published {
+        audience,
+        severity: Severity::Low,
+        category: None,
+        tags: Vec::new(),
+        workflow: None,
+        expires: None,
+        group: None,
+    };
+    Command::Publish(Box::new(Publication { facts, content: Content { body, ..Content::default() } }))
+}
+
+fn mark(mark: Mark, item: Position) -> Command {
+    Command::Mark { inbox: Inbox::Own, mark, items: vec![item] }
+}
+
+fn position(outcome: &Outcome) -> Position {
+    outcome.as_ref().map(|done: &Done| done.position).unwrap()
+}
+
+#[test]
+fn a_full_disk_undoes_its_group_and_every_answer_that_rested_on_it() {
+    let disk = MemoryStorage::new();
+    let mut engine = open(&disk, 8 * 1024);
+    let (service, ada) = (grant("billing", Role::Service), grant("ada", Role::User));
+    let first = request(&service, None, publish(Audience::People(vec![ada.stream]), "first".into()));
+    let item = position(&engine.commit(&[first], NOW).unwrap().outcomes[0]);
+    let (lived, head) = (engine.state().digest(), engine.head());
+    let batch = [
+        request(&ada, None, mark(Mark::Deleted, item)),
+        request(&ada, None, mark(Mark::Read, item)),
+        request(&service, Some("k"), publish(Audience::Tenant, "x".repeat(8_000))),
+        request(&service, Some("k"), publish(Audience::Tenant, "y".repeat(8_000))),
+        request(&ada, None, publish(Audience::Tenant, "z".into())),
+    ];
+    disk.limit(Some(1));
+    let no = || Err(Rejection::Unavailable);
+    let commit = engine.commit(&batch, NOW).unwrap();
+    assert_eq!(commit.outcomes, [no(), no(), no(), no(), Err(Rejection::Forbidden)]);
+    assert!(commit.events.is_empty());
+    assert_eq!((engine.state().digest(), engine.head()), (lived, head));
+    disk.limit(None);
+    let outcomes = engine.commit(&batch, NOW).unwrap().outcomes;
+    assert!(outcomes[0].is_ok() && outcomes[2].as_ref().is_ok_and(|done| !done.replayed));
+    assert_eq!(outcomes[1], Err(Rejection::NotFound));
+    assert_eq!(outcomes[3], Err(Rejection::IdempotencyConflict));
+}
+
+#[test]
+fn a_failed_sync_tells_the_earlier_groups_alone_and_ends_the_engine() {
+    let disk = MemoryStorage::new();
+    let mut engine = open(&disk, 1024 * 1024);
+    let service = grant("billing", Role::Service);
+    let one = |key: &str| request(&service, Some(key), publish(Audience::Tenant, "x".repeat(16_000)));
+    engine.commit(&[one("first")], NOW).unwrap();
+    let batch: Vec<_> = (0..40).map(|number| one(&number.to_string())).collect();
+    // Two groups, each a write and a sync: the last of the four fails.
+    disk.fail_at(disk.operations().changes + 4, Fault::Error);
+    let failure = engine.commit(&batch, NOW).unwrap_err();
+    assert!((1..40).contains(&failure.outcomes.len()), "{} were told", failure.outcomes.len());
+    assert!(failure.outcomes.iter().all(Result::is_ok));
+    assert_eq!(failure.events.len(), failure.outcomes.len());
+    // The state holds the unsynced answer of the last request: it must not be told.
+    let again = engine.commit(&batch[39..], NOW).unwrap_err();
+    assert_eq!((again.error, again.outcomes.len()), (LogError::Poisoned, 0));
+    let durable = failure.events.last().unwrap().envelope.position;
+    let mut engine = open(&disk.crash(Unsynced::Lost), 1024 * 1024);
+    assert_eq!(engine.head(), durable);
+    let outcomes = engine.commit(&batch, NOW).unwrap().outcomes;
+    let told = failure.outcomes.len();
+    assert!(outcomes.iter().enumerate().all(|(at, done)| done.as_ref().unwrap().replayed == (at < told)));
+}
+
+#[test]
+fn a_batch_in_which_nothing_happens_touches_no_disk() {
+    let disk = MemoryStorage::new();
+    let mut engine = open(&disk, 64 * 1024);
+    let (service, ada) = (grant("billing", Role::Service), grant("ada", Role::User));
+    let keyed = request(&service, Some("k"), publish(Audience::People(vec![ada.stream]), "text".into()));
+    let observe = request(&ada, None, Command::Observe);
+    engine.commit(&[keyed.clone(), observe.clone()], NOW).unwrap();
+    let before = disk.operations();
+    let commit = engine.commit(&[keyed, observe, request(&ada, None, mark(Mark::Read, Position(99)))], NOW).unwrap();
+    assert_eq!(commit.outcomes.len(), 3);
+    assert!(commit.events.is_empty());
+    assert_eq!(disk.operations(), before);
+}

@@ -1,0 +1,181 @@
+//! Arbitrary work on a disk that loses its power.
+
+use super::{Engine, NOW, grant, mark, open, publish, request};
+use crate::command::{Command, Inbox, Request};
+use crate::event::{Audience, Recorded};
+use crate::grant::Role;
+use crate::ids::{CommandHash, Position};
+use crate::item::{Filter, Mark};
+use crate::log::{Fault, MemoryStorage, Unsynced};
+use crate::state::State;
+use proptest::prelude::*;
+use std::collections::HashSet;
+
+const SEGMENT_BYTES: u64 = 8 * 1024;
+const PEOPLE: [&str; 3] = ["ada", "bob", "cleo"];
+const MARKS: [Mark; 7] =
+    [Mark::Seen, Mark::Unseen, Mark::Read, Mark::Unread, Mark::Archived, Mark::Unarchived, Mark::Deleted];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Observe(usize),
+    Direct(usize),
+    Everyone,
+    Retract(usize),
+    Mark(usize, usize, usize),
+    MarkAll(usize, usize, bool),
+}
+
+#[derive(Clone, Debug)]
+enum Turn {
+    /// Steps of one commit; with a key or without.
+    Batch(Vec<(Step, bool)>),
+    Reopen,
+    /// The power goes during one of the next storage operations.
+    Doom(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (person, mark, item) = (0..PEOPLE.len(), 0..MARKS.len(), 0_usize..12);
+    prop_oneof![
+        1 => person.clone().prop_map(Step::Observe),
+        3 => person.clone().prop_map(Step::Direct),
+        2 => Just(Step::Everyone),
+        1 => item.clone().prop_map(Step::Retract),
+        4 => (person.clone(), mark.clone(), item).prop_map(|(person, mark, item)| Step::Mark(person, mark, item)),
+        2 => (person, mark, any::<bool>()).prop_map(|(person, mark, own)| Step::MarkAll(person, mark, own)),
+    ]
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    prop_oneof![
+        6 => prop::collection::vec((step(), any::<bool>()), 1..6).prop_map(Turn::Batch),
+        1 => Just(Turn::Reopen),
+        1 => (1_u64..8).prop_map(Turn::Doom),
+    ]
+}
+
+fn unsynced() -> impl Strategy<Value = Unsynced> {
+    prop_oneof![Just(Unsynced::Lost), Just(Unsynced::Kept), any::<u64>().prop_map(Unsynced::Sectors)]
+}
+
+/// A log, and beside it the state that follows from what was told.
+struct Life {
+    disk: MemoryStorage,
+    engine: Option<Engine<MemoryStorage>>,
+    told: State,
+    published: Vec<Position>,
+    keys_count: usize,
+    unsynced: Unsynced,
+}
+
+impl Life {
+    fn new(unsynced: Unsynced) -> Self {
+        let disk = MemoryStorage::new();
+        let engine = Some(open(&disk, SEGMENT_BYTES));
+        Self { disk, engine, told: State::default(), published: Vec::new(), keys_count: 0, unsynced }
+    }
+
+    fn request(&mut self, step: &Step, is_keyed: bool) -> Request {
+        let item = |index: usize| self.published.get(index).copied().unwrap_or_default();
+        let (service, admin) = (grant("billing", Role::Service), grant("root", Role::TenantAdmin));
+        let person = |index: usize| grant(PEOPLE[index], Role::User);
+        self.keys_count += 1;
+        let key = is_keyed.then(|| self.keys_count.to_string());
+        let all = |inbox, mark: usize| Command::MarkAll {
+            inbox,
+            mark: MARKS[mark],
+            filter: Filter { archived: Some(false), ..Filter::default() },
+            up_to: None,
+        };
+        let (who, command) = match *step {
+            Step::Observe(who) => (person(who), Command::Observe),
+            Step::Direct(who) => (service, publish(Audience::People(vec![person(who).stream]), "x".repeat(900))),
+            Step::Everyone => (service, publish(Audience::Tenant, "to all".into())),
+            Step::Retract(index) => (service, Command::Retract { notification: item(index) }),
+            Step::Mark(who, what, index) => (person(who), mark(MARKS[what], item(index))),
+            Step::MarkAll(who, mark, true) => (person(who), all(Inbox::Own, mark)),
+            Step::MarkAll(_, mark, false) => (admin, all(Inbox::Tenant, mark)),
+        };
+        request(&who, key.as_deref(), command)
+    }
+
+    fn commit(&mut self, requests: &[Request]) {
+        let committed = self.engine.as_mut().unwrap().commit(requests, NOW);
+        let (events, failed) = match committed {
+            Ok(commit) => (commit.events, false),
+            Err(failure) => (failure.events, true),
+        };
+        events.iter().for_each(|event| self.learn(event));
+        if failed {
+            self.disk = self.disk.crash(self.unsynced);
+            self.reopen();
+            // Whoever was told "unknown" repeats: what has a key happens once, whatever the disk kept.
+            let keyed: Vec<_> = requests.iter().filter(|request| request.key.is_some()).cloned().collect();
+            let again = self.engine.as_mut().unwrap().commit(&keyed, NOW).unwrap();
+            again.events.iter().for_each(|event| self.learn(event));
+        }
+        self.check();
+    }
+
+    fn learn(&mut self, event: &Recorded) {
+        self.told.apply(event);
+        if event.facts.event.type_number() == 3 {
+            self.published.push(event.envelope.position);
+        }
+    }
+
+    fn reopen(&mut self) {
+        // Dropped first: it holds the lock.
+        self.engine = None;
+        let engine = open(&self.disk, SEGMENT_BYTES);
+        assert!(engine.head() >= self.told.position(), "what was told is there");
+        let kept: Vec<_> = engine.reader().scan(self.told.position().next()).map(Result::unwrap).collect();
+        kept.into_iter().for_each(|record| self.learn(&Recorded::decode(record).unwrap()));
+        self.engine = Some(engine);
+        self.check();
+    }
+
+    fn check(&self) {
+        let engine = self.engine.as_ref().unwrap();
+        assert_eq!(engine.state().digest(), self.told.digest(), "the state is the fold of what was told");
+        assert_eq!(super::super::open::fold(&engine.reader()).unwrap().digest(), self.told.digest());
+    }
+
+    /// No command with a key has two answers in the log.
+    fn each_key_once(&self) {
+        let mut seen = HashSet::new();
+        for record in self.engine.as_ref().unwrap().reader().scan(Position(1)) {
+            let envelope = record.unwrap().envelope;
+            let answers = envelope.command != CommandHash::NONE && !matches!(envelope.event_type, 1 | 2);
+            assert!(!answers || seen.insert(envelope.command), "a key has a second answer at {}", envelope.position);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// Promises 1 and 3: after any work, restarts and power cuts, the log gives the state that lived.
+    #[test]
+    fn the_log_is_the_truth_replay_rebuilds_state(
+        turns in prop::collection::vec(turn(), 1..14),
+        unsynced in unsynced(),
+    ) {
+        let mut life = Life::new(unsynced);
+        for turn in &turns {
+            match turn {
+                Turn::Batch(steps) => {
+                    let requests: Vec<_> = steps.iter().map(|(step, keyed)| life.request(step, *keyed)).collect();
+                    life.commit(&requests);
+                }
+                Turn::Reopen => {
+                    life.disk = life.disk.crash(Unsynced::Kept);
+                    life.reopen();
+                }
+                Turn::Doom(after) => life.disk.fail_at(life.disk.operations().changes + after, Fault::PowerCut),
+            }
+        }
+        life.each_key_once();
+    }
+}
