@@ -84,10 +84,13 @@ export class InboxRow {
     if (before === item && !isFirst) return;
     this.root.toggleAttribute('data-unread', !item.isRead);
     this.root.setAttribute('data-severity', item.severity ?? 'none');
-    this.#showText();
-    this.#showFace();
-    this.#showTags();
-    this.#nameControls();
+    // What looks the same is left alone: a node replaced between press and release would swallow the click.
+    const same = (/** @type {(of: import('./item-table.js').Item) => unknown[]} */ parts) =>
+      !isFirst && JSON.stringify(parts(before)) === JSON.stringify(parts(item));
+    if (!same(({ subject, body, redirect, isRead }) => [subject, body, redirect, isRead])) this.#showText();
+    if (!same(({ subject, body, actor, avatar }) => [subject, body, actor, avatar])) this.#showFace();
+    if (!same(({ tags, severity }) => [tags, severity])) this.#showTags();
+    if (!same(({ subject, body, isRead, isArchived }) => [subject, body, isRead, isArchived])) this.#nameControls();
   }
 
   /** Brings the age up to date. @param {number} nowMs */
