@@ -150,6 +150,7 @@ impl Driven {
     fn observe(&self, grant: Arc<Grant>) {
         let connection = Arc::clone(&self.0);
         let _ = connection.grant.set(Arc::clone(&grant));
+        connection.server.observed_anew(&grant);
         let request = Request { grant, key: None, fingerprint: [0; 16], command: Command::Observe };
         let reply = Box::new(move |outcome: Result<Done, Rejection>| {
             connection.give(Input::Observed(outcome.map(|_| ())));

@@ -5,6 +5,7 @@ use crate::connection::{Connection, Driven};
 use crate::connection_counts::ConnectionCounts;
 use crate::hub::ConnectionId;
 use crate::inbox::{Inbox, Work};
+use crate::observed::Observed;
 use crate::origins::Origins;
 use crate::telemetry::SECURITY;
 use crate::writer::{Job, Writer};
@@ -80,6 +81,8 @@ pub struct Server {
     seed: [u8; 16],
     next: AtomicU64,
     leaving: AtomicBool,
+    /// Whose first sight was recorded, so that reading need not wait for the writer.
+    observed: Mutex<Observed>,
     /// Whoever this is behind: connections hold the server.
     own: Weak<Self>,
 }
@@ -126,6 +129,7 @@ impl Server {
             seed: parts.session_seed,
             next: AtomicU64::new(1),
             leaving: AtomicBool::new(false),
+            observed: Mutex::default(),
             own: Weak::clone(own),
         })
     }
@@ -142,6 +146,11 @@ impl Server {
             Some(writer) => writer.submit(job),
             None => (job.reply)(Err(Rejection::Unavailable)),
         }
+    }
+
+    /// A session has a person's roles and topics recorded: what was known of them before may be so no more.
+    pub(crate) fn observed_anew(&self, grant: &Grant) {
+        self.observed.lock().forget(grant.stream);
     }
 
     /// The cursor after an event, for the grant's tenant.
@@ -297,9 +306,11 @@ impl Api for Server {
     }
 
     async fn read(&self, grant: Arc<Grant>, question: Question) -> Result<Reading, Rejection> {
-        if grant.permits(Right::OwnInbox) {
-            let grant = Arc::clone(&grant);
-            self.submit(Request { grant, key: None, fingerprint: [0; 16], command: Command::Observe }).await?;
+        if grant.permits(Right::OwnInbox) && !self.observed.lock().is_known(&grant) {
+            let observed = Arc::clone(&grant);
+            self.submit(Request { grant: observed, key: None, fingerprint: [0; 16], command: Command::Observe })
+                .await?;
+            self.observed.lock().insert(&grant);
         }
         let (answer, answered) = oneshot::channel();
         self.inbox.send(Work::Read { grant, question, answer });

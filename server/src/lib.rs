@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod hub;
 pub mod inbox;
 pub mod node;
+pub mod observed;
 pub mod origins;
 mod reading;
 pub mod secrets;

@@ -397,7 +397,8 @@ async fn answered(world: &World, transport: Transport, token: &str, frame: &Clie
         let next = conversation.must().await;
         match &next {
             ServerFrame::Reply { id, .. } if id == "fence" => return frames,
-            ServerFrame::Snapshot { .. } if snapshots_wanted == 1 => {
+            // A subscription that is refused brings no snapshot.
+            ServerFrame::Snapshot { .. } | ServerFrame::Reply { ok: false, .. } if snapshots_wanted == 1 => {
                 snapshots_wanted = 0;
                 conversation.client().send(&ClientFrame::Fetch(fence.clone())).await.unwrap();
             }
