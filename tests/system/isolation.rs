@@ -320,7 +320,7 @@ fn row(frame: &ClientFrame) -> (usize, Option<Verdict>) {
     match frame {
         ClientFrame::Hello(_) => (0, None),
         ClientFrame::Refresh { .. } => (1, Some(Verdict::AsAbsent)),
-        ClientFrame::Subscribe { .. } => (2, None),
+        ClientFrame::Subscribe { .. } => (2, Some(Verdict::AsAbsent)),
         ClientFrame::Unsubscribe { .. } => (3, None),
         ClientFrame::Fetch(_) => (4, Some(Verdict::AsAbsent)),
         ClientFrame::Ack { .. } => (5, None),
@@ -389,7 +389,7 @@ async fn answered(world: &World, transport: Transport, token: &str, frame: &Clie
     // A question about one's own inbox. A command may be answered after it, since it waits for the disk.
     let fence = Fetch { id: "fence".into(), inbox: InboxName::Me, query: PageQuery::default() };
     let mut frames = Vec::new();
-    let mut snapshots_wanted = usize::from(matches!(frame, ClientFrame::Hello(_) | ClientFrame::Subscribe { .. }));
+    let mut snapshots_wanted = usize::from(matches!(frame, ClientFrame::Hello(_)));
     if snapshots_wanted == 0 {
         conversation.client().send(&ClientFrame::Fetch(fence.clone())).await.unwrap();
     }
