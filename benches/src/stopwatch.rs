@@ -32,13 +32,19 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 }
 
 /// What `work` gives, and how long a core worked at it on this thread: what others do on the machine leaves it alone, where
-/// the system tells. Where it does not, the time that passed.
+/// the system tells. Where it does not, and for work that is short beside the steps in which it tells, the time that passed.
 pub fn worked<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let before = thread_time();
     let (result, passed) = timed(work);
+    if passed < STEPS {
+        return (result, passed);
+    }
     let took = thread_time().zip(before).map(|(after, before)| after.saturating_sub(before));
     (result, took.unwrap_or(passed))
 }
+
+/// Long beside the steps, of a few milliseconds, in which the scheduler adds up a thread's time.
+const STEPS: Duration = Duration::from_millis(50);
 
 /// Time that this thread has run, in nanoseconds, from the system's scheduler.
 fn thread_time() -> Option<Duration> {
