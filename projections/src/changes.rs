@@ -154,7 +154,9 @@ impl Table {
     fn changed(&self, found: &Found, since: ChangePlace) -> ChangedItem {
         let change = match found.what {
             What::Item { ordinal } => {
-                ItemChange::Current { item: self.item(ordinal), added_since: found.order_key > since.position.0 }
+                // An item arrives with the event that its order key names.
+                let added_since = !since.knows(Position(found.order_key), found.order_key);
+                ItemChange::Current { item: self.item(ordinal), added_since }
             }
             What::Gone(notification) => ItemChange::Removed(notification),
         };
