@@ -22,6 +22,7 @@ const TARGETS: [&str; 5] = ["_self", "_blank", "_parent", "_top", "_unfencedTop"
 /// # Errors
 /// A field that is not of its kind or beyond its limit, and a notification whose item would not fit a frame.
 pub fn publication(keys: &Keys, tenant: &str, publish: Publish) -> Result<Publication, Rejection> {
+    check_times(&publish)?;
     check_texts(&publish)?;
     let tags = tags(&publish.tags)?;
     let data = publish.data.as_ref().map(data).transpose()?;
@@ -64,6 +65,16 @@ pub fn publication(keys: &Keys, tenant: &str, publish: Publish) -> Result<Public
         recipient,
     };
     Ok(Publication { facts, content })
+}
+
+/// Publishing at once, or for ever, what was meant for later or for a while would be worse than saying no.
+fn check_times(publish: &Publish) -> Result<(), Rejection> {
+    for (field, given) in [("sendAt", &publish.send_at), ("expiresAt", &publish.expires_at)] {
+        if given.is_some() {
+            return Err(Rejection::invalid(field, "is not offered yet"));
+        }
+    }
+    Ok(())
 }
 
 fn check_texts(publish: &Publish) -> Result<(), Rejection> {

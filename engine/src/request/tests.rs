@@ -164,6 +164,21 @@ fn addresses_lead_to_the_web_or_to_a_path_of_the_application() {
     }
 }
 
+/// The socket's command and the HTTP body come through here: neither may publish at once what was meant for later.
+#[test]
+fn a_delay_or_an_expiry_is_refused_and_never_ignored() {
+    for field in ["sendAt", "expiresAt"] {
+        let change = json!({field: "2030-01-01T00:00:00.000Z"});
+        assert_eq!(fault(change.clone()), Some((field, "invalid")));
+        let mut frame = json!({"command": "publish", "to": "bob", "body": "b"});
+        frame[field] = change[field].clone();
+        assert!(
+            matches!(ask(Role::Service, frame, None), Err(Rejection::Invalid { field: named, .. }) if named == field)
+        );
+        assert_eq!(fault(json!({field: null})), None);
+    }
+}
+
 #[test]
 fn a_publication_names_people_by_their_streams_once_and_keeps_its_content() {
     let keys = keys();

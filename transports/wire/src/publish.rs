@@ -93,6 +93,12 @@ pub struct Publish {
     /// The publisher's own name for it; also an idempotency key. The notification's id when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<String>,
+    /// When to deliver it. Known so that it can be refused: it is not offered yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_at: Option<Value>,
+    /// When it goes by itself. Known so that it can be refused: it is not offered yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Value>,
     /// Which tenant, for a platform service only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,

@@ -15,7 +15,7 @@ fn is<T: for<'a> Deserialize<'a>>(value: &Value) -> bool {
 
 const ACTION: &str = "must have a label, and may have a redirect with a url";
 
-const SHAPES: [Shape; 16] = [
+const SHAPES: [Shape; 14] = [
     ("to", is::<Recipients>, "must be an id, a list of ids, or an audience such as {\"type\":\"tenant\"}"),
     ("body", is::<String>, "must be a string"),
     ("subject", is::<Option<String>>, "must be a string"),
@@ -30,9 +30,6 @@ const SHAPES: [Shape; 16] = [
     ("groupKey", is::<Option<String>>, "must be a string"),
     ("transactionId", is::<Option<String>>, "must be a string"),
     ("tenant", is::<Option<String>>, "must be a string"),
-    // Publishing at once, or for ever, what was meant for later or for a while would be worse than saying no.
-    ("sendAt", Value::is_null, "is not supported by this version"),
-    ("expiresAt", Value::is_null, "is not supported by this version"),
 ];
 
 const REQUIRED: [&str; 2] = ["to", "body"];
@@ -85,8 +82,6 @@ mod tests {
             "groupKey",
             "transactionId",
             "tenant",
-            "sendAt",
-            "expiresAt",
         ] {
             let detail = check(json!({name: 5})).unwrap_err();
             assert!(detail.starts_with(&format!("{name} ")), "{detail}");
