@@ -22,7 +22,7 @@ use tidings_engine::engine::{Engine, OpenError};
 use tidings_engine::keys::Keys;
 use tidings_engine::log::{FileStorage, LogOptions};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -100,6 +100,27 @@ pub struct Node {
     threads: Vec<JoinHandle<()>>,
     ending: watch::Receiver<Ending>,
     addresses: Addresses,
+    orders: Orders,
+}
+
+/// What tells the process to end. Listened to from the start: an order that comes before would kill it where it stands.
+struct Orders {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Orders {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next order to end.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +137,7 @@ impl Node {
     /// # Errors
     /// [`StartError`]; nothing keeps running.
     pub async fn start(mut config: Config, profile: Profile) -> Result<Self, StartError> {
+        let orders = Orders::listen()?;
         let is_dev = profile == Profile::Development;
         if is_dev {
             let limits = &mut config.limits;
@@ -179,7 +201,8 @@ impl Node {
         let admin_routes = telemetry::admin_routes(metrics.clone());
         tokio::spawn(async move { axum::serve(admin, admin_routes).await });
         tokio::spawn(telemetry::keep_up(metrics, counts));
-        Ok(Self { server, host, endpoint, threads: vec![writer_thread, inbox_thread], ending, addresses })
+        let threads = vec![writer_thread, inbox_thread];
+        Ok(Self { server, host, endpoint, threads, ending, addresses, orders })
     }
 
     /// Where HTTP is served.
@@ -203,14 +226,8 @@ impl Node {
 
     /// Serves until SIGTERM or SIGINT, or until storage fails.
     pub async fn run(mut self) -> Exit {
-        let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-            warn!("the system gives no signals");
-            return Exit::Failed;
-        };
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            () = self.orders.next() => {}
             _ = self.ending.wait_for(|ending| *ending == Ending::StorageFailed) => {
                 // The answers "outcome unknown" are on their way: a moment to write them, then the process must go.
                 self.server.leave();
@@ -226,8 +243,7 @@ impl Node {
         self.host.tasks.close();
         tokio::select! {
             _ = tokio::time::timeout(DRAIN, self.host.tasks.wait()) => {}
-            _ = terminate.recv() => warn!("told twice: ending at once"),
-            _ = interrupt.recv() => warn!("told twice: ending at once"),
+            () = self.orders.next() => warn!("told twice: ending at once"),
         }
         self.endpoint.close(quinn::VarInt::from_u32(0), b"");
         self.server.stop();

@@ -15,6 +15,18 @@ use system::server::Launch;
 /// How many bytes of the log are changed, one at a time, spread over all that is written.
 const CHANGES_COUNT: usize = 300;
 
+/// How often a server is told to end the moment it is ready. One that listens to signals a little later is caught by a few.
+const ENDS_COUNT: usize = 30;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_told_to_end_as_soon_as_it_is_ready_ends_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = Launch::new(&folder.path().join("data"));
+    for _ in 0..ENDS_COUNT {
+        assert_eq!(launch.start().await.stop().await, Some(0));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_published_notification_is_in_the_inbox_the_count_the_tail_and_the_replay() {
     let folder = tempfile::tempdir().unwrap();
