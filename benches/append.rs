@@ -146,7 +146,7 @@ impl Level for LogLevel {
                 let mut envelope = sample.envelope;
                 envelope.position = Position(position);
                 envelope.time = START;
-                Record { envelope, facts: facts.clone(), content: self.body.clone() }
+                Record { envelope, facts: facts.clone(), content: self.body.clone().into() }
             })
             .collect();
         Ok(())

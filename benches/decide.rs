@@ -92,7 +92,7 @@ fn measure(table: &mut Table, name: &str, (state, keys): (&State, &Keys), reques
             let (_, bare) = worked(|| {
                 for _ in 0..count {
                     black_box(black_box(&facts).encode());
-                    black_box(draft.content.as_ref().map(tidings_engine::event::Content::encode));
+                    black_box(draft.content.as_ref().map(|unsealed| unsealed.content.encode()));
                 }
             });
             let bare = bare / u32::try_from(count).expect("counts are small");

@@ -66,7 +66,7 @@ pub fn publication(audience: Audience) -> Publication {
         Facts { actor: StreamId::default(), fingerprint: [0; 16], event: Event::NotificationPublished(facts.clone()) };
     let other = recorded.encode().len() + content.encode().len() + 1;
     content.body = "x".repeat(EVENT_BYTES.saturating_sub(other));
-    Publication { facts, content }
+    Publication { facts, content, actor: None }
 }
 
 /// A request to publish to one person.
@@ -100,5 +100,9 @@ pub fn recorded(position: u64, stream: StreamId, event: Event, content: Bytes) -
         time: START.plus(i64::try_from(position).unwrap_or_default()),
         key_id: 0,
     };
-    Recorded { envelope, facts: Facts { actor: StreamId::default(), fingerprint: [0; 16], event }, content }
+    Recorded {
+        envelope,
+        facts: Facts { actor: StreamId::default(), fingerprint: [0; 16], event },
+        content: content.into(),
+    }
 }

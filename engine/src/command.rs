@@ -1,8 +1,8 @@
 //! What a caller asks to change, parsed and within its limits.
 
-use crate::event::{Audience, Content, Published};
+use crate::event::{Audience, AuditedRead, Content, Published};
 use crate::grant::Grant;
-use crate::ids::Position;
+use crate::ids::{Position, StreamId};
 use crate::item::{Filter, Mark};
 use crate::rejection::Rejection;
 use std::sync::Arc;
@@ -49,6 +49,29 @@ pub enum Command {
         /// Greatest order key; all before the command's own event when absent.
         up_to: Option<Position>,
     },
+    /// Erases a person: destroys their key, so that nothing personal of them can be read in any copy of the log.
+    Erase {
+        /// The person's stream; `None` when the keyring knows nobody of the name.
+        subject: Option<StreamId>,
+    },
+    /// Records that an auditor reads through this server.
+    RecordAuditRead {
+        /// How.
+        what: AuditedRead,
+        /// Whose stream or inbox, when it is one person's.
+        subject: Option<StreamId>,
+        /// First position that is asked for.
+        from: Position,
+        /// Last position that can be told.
+        through: Position,
+    },
+    /// Records by which key checkpoints are signed from here on. The engine's own.
+    AdoptCheckpointKey {
+        /// The Ed25519 public key.
+        public: [u8; 32],
+        /// Signature of the key before over this one; empty for the first.
+        endorsement: Vec<u8>,
+    },
 }
 
 /// A notification to publish.
@@ -58,6 +81,8 @@ pub struct Publication {
     pub facts: Published,
     /// The personal part.
     pub content: Content,
+    /// Stream of the person or service that the content names as its actor.
+    pub actor: Option<StreamId>,
 }
 
 impl Publication {
@@ -111,6 +136,10 @@ pub enum Answer {
     Retracted,
     /// Items were marked.
     Marked,
+    /// A person was erased, and their key is destroyed.
+    Erased,
+    /// What was read, or adopted, is on record.
+    Recorded,
 }
 
 /// What came of a request.

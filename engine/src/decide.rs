@@ -8,7 +8,7 @@ use crate::event::{Audience, Content, Event};
 use crate::grant::{Grant, Right};
 use crate::ids::{CommandHash, Position, StreamId, TenantId};
 use crate::item::{Filter, Mark};
-use crate::keys::Keys;
+use crate::keys::{Keys, StreamKind};
 use crate::rejection::Rejection;
 use crate::state::{FirstAnswer, State};
 
@@ -22,7 +22,16 @@ pub struct Draft {
     /// What happened.
     pub event: Event,
     /// Its personal part.
-    pub content: Option<Content>,
+    pub content: Option<Unsealed>,
+}
+
+/// Content that is to be sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsealed {
+    /// All of it.
+    pub content: Content,
+    /// Whose key seals the name of the actor.
+    pub actor: Option<StreamId>,
 }
 
 /// What `decide` says yes to.
@@ -46,6 +55,13 @@ pub enum Decision {
 pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision, Rejection> {
     let grant = &request.grant;
     permitted(grant, &request.command)?;
+    not_erased(state, request)?;
+    if let Command::AdoptCheckpointKey { public, endorsement } = &request.command {
+        let event = Event::CheckpointKeyAdopted { public: *public, endorsement: endorsement.clone() };
+        let stream = keys.stream("", StreamKind::Platform, "");
+        let drafts = vec![Draft { tenant: TenantId::PLATFORM, stream, event, content: None }];
+        return Ok(Decision::Record { drafts, command: CommandHash::NONE });
+    }
     let command = match &request.key {
         Some(key) => keys.command(&grant.tenant, grant.stream, key),
         None => CommandHash::NONE,
@@ -75,6 +91,16 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
             let stream = wanted.stream(*inbox);
             wanted.mark_all(stream, *mark, filter, *up_to).map(|event| draft(stream, event, None))
         }
+        Command::Erase { subject } => {
+            let event = erase(keys, known, *subject)?;
+            Some(draft(grant.tenant_stream, event, None))
+        }
+        Command::RecordAuditRead { what, subject, from, through } => {
+            known.ok_or(Rejection::NotFound)?;
+            let event = Event::AuditRead { what: *what, subject: *subject, from: *from, through: *through };
+            Some(draft(grant.tenant_stream, event, None))
+        }
+        Command::AdoptCheckpointKey { .. } => None,
     };
     let Some(last) = decided else {
         return Ok(Decision::Nothing(Done {
@@ -100,8 +126,34 @@ fn permitted(grant: &Grant, command: &Command) -> Result<(), Rejection> {
             Inbox::Own => Right::OwnInbox,
             Inbox::Tenant => Right::MarkTenantInbox,
         },
+        Command::Erase { .. } => Right::Erase,
+        Command::RecordAuditRead { .. } => Right::Audit,
+        Command::AdoptCheckpointKey { .. } => Right::Platform,
     };
     if grant.permits(right) { Ok(()) } else { Err(Rejection::Forbidden) }
+}
+
+/// What was parsed before a person was erased names somebody who is no more. The same names, sent again, are new people.
+fn not_erased(state: &State, request: &Request) -> Result<(), Rejection> {
+    if state.is_erased(request.grant.stream) {
+        return Err(Rejection::Unauthenticated);
+    }
+    let Command::Publish(publication) = &request.command else { return Ok(()) };
+    let people = match &publication.facts.audience {
+        Audience::People(people) => people.as_slice(),
+        _ => &[],
+    };
+    if people.iter().chain(&publication.actor).any(|person| state.is_erased(*person)) {
+        return Err(Rejection::Unavailable);
+    }
+    Ok(())
+}
+
+/// Only who is in the keyring can be erased: nobody else has anything personal in the log.
+fn erase(keys: &Keys, tenant: Option<TenantId>, subject: Option<StreamId>) -> Result<Event, Rejection> {
+    let subject = tenant.and(subject).ok_or(Rejection::NotFound)?;
+    let key = keys.person_key(subject).ok_or(Rejection::NotFound)?;
+    Ok(Event::SubjectErased { subject, key: key.id, fingerprint: key.fingerprint })
 }
 
 fn answered_before(
@@ -121,6 +173,7 @@ fn answered_before(
         FirstAnswer::Published { recipients } => Answer::Published { notification: first.position, recipients },
         FirstAnswer::Retracted => Answer::Retracted,
         FirstAnswer::Marked => Answer::Marked,
+        FirstAnswer::Erased => Answer::Erased,
     };
     Ok(Some(Done { answer, position: first.position, replayed: true }))
 }
@@ -131,17 +184,20 @@ const fn unchanged(command: &Command) -> Answer {
         Command::Observe | Command::Publish(_) => Answer::Observed,
         Command::Retract { .. } => Answer::Retracted,
         Command::Mark { .. } | Command::MarkAll { .. } => Answer::Marked,
+        Command::Erase { .. } => Answer::Erased,
+        Command::RecordAuditRead { .. } | Command::AdoptCheckpointKey { .. } => Answer::Recorded,
     }
 }
 
-fn publish(publication: &Publication) -> Result<(Event, Content), Rejection> {
+fn publish(publication: &Publication) -> Result<(Event, Unsealed), Rejection> {
     match publication.facts.audience {
         Audience::People(_) | Audience::Tenant => {}
         Audience::Topic(_) | Audience::Role(_) | Audience::Platform => {
             return Err(Rejection::invalid("to", "names an audience that is not offered yet"));
         }
     }
-    Ok((Event::NotificationPublished(publication.facts.clone()), publication.content.clone()))
+    let unsealed = Unsealed { content: publication.content.clone(), actor: publication.actor };
+    Ok((Event::NotificationPublished(publication.facts.clone()), unsealed))
 }
 
 /// What is wanted, by whom, and against what.

@@ -11,10 +11,9 @@ use crate::decide::{Decision, decide};
 use crate::event::{Audience, Event, Facts, Recorded};
 use crate::ids::{CommandHash, Position, Revision, Time};
 use crate::keys::Keys;
-use crate::log::{Envelope, GROUP_BYTES_MAX, Log, LogError, LogReader, Record, Storage, group_bytes};
+use crate::log::{Envelope, GROUP_BYTES_MAX, Log, LogError, LogReader, Record, Storage, Stored, group_bytes};
 use crate::rejection::Rejection;
 use crate::state::State;
-use bytes::Bytes;
 use std::sync::Arc;
 
 /// What a record takes in a group besides its own bytes: its entry in the table of ends.
@@ -175,7 +174,7 @@ impl<S: Storage> Engine<S> {
                 time: now.max(self.state.time()),
                 key_id: 0,
             };
-            let content = draft.content.map_or_else(Bytes::new, |content| content.encode());
+            let content = draft.content.map_or(Stored::EMPTY, |unsealed| unsealed.content.encode().into());
             let record = Record { envelope, facts: facts.encode(), content: content.clone() };
             let recorded = Recorded { envelope: record.envelope, facts, content };
             self.state.apply(&recorded);
@@ -234,6 +233,8 @@ fn done(events: &[Arc<Recorded>]) -> Done {
         Event::NotificationRetracted { .. } => Answer::Retracted,
         Event::ItemsMarked { .. } | Event::AllItemsMarked { .. } => Answer::Marked,
         Event::TenantCreated { .. } | Event::SubjectObserved { .. } => Answer::Observed,
+        Event::SubjectErased { .. } => Answer::Erased,
+        Event::AuditRead { .. } | Event::CheckpointKeyAdopted { .. } => Answer::Recorded,
     };
     Done { answer, position, replayed: false }
 }

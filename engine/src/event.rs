@@ -49,6 +49,49 @@ pub enum Event {
         /// Greatest order key that is covered; this event's own position at most.
         up_to: Position,
     },
+    /// A person was erased: their key was destroyed after this event, and the same name is a new person. In the tenant's
+    /// stream.
+    SubjectErased {
+        /// The person's stream, which leads to nobody any more.
+        subject: StreamId,
+        /// Number of the destroyed key in the keyring.
+        key: u32,
+        /// First 16 bytes of the SHA-256 of the key, by which a restored copy of it is told.
+        fingerprint: [u8; 16],
+    },
+    /// An auditor read the log through a server. In the stream of the tenant that was read.
+    AuditRead {
+        /// How.
+        what: AuditedRead,
+        /// Whose stream or inbox, when it was one person's.
+        subject: Option<StreamId>,
+        /// First position that was asked for.
+        from: Position,
+        /// Last position that could be told.
+        through: Position,
+    },
+    /// Checkpoints are signed by this key from here on. In the platform's stream.
+    CheckpointKeyAdopted {
+        /// The Ed25519 public key.
+        public: [u8; 32],
+        /// Signature of the key before over this one; empty for the first key of a log.
+        endorsement: Vec<u8>,
+    },
+}
+
+/// How an auditor read the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AuditedRead {
+    /// A list of events.
+    Events,
+    /// An inbox as of a time.
+    State,
+    /// A replay with its digests.
+    Replay,
+    /// A verification.
+    Verify,
+    /// A subscription to all that happens.
+    Follow,
 }
 
 /// The facts of a published notification.
@@ -96,7 +139,7 @@ pub struct Facts {
     pub event: Event,
 }
 
-/// The personal part of a published notification: sealed and removable from issue 3 on, so nothing else may depend on it.
+/// The personal part of a published notification: sealed and removable, so nothing that is folded may depend on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// One line.
@@ -130,8 +173,8 @@ pub struct Recorded {
     pub envelope: log::Envelope,
     /// What happened and who caused it.
     pub facts: Facts,
-    /// The stored content, undecoded; empty where the event has none.
-    pub content: Bytes,
+    /// The stored content, sealed; empty where the event has none.
+    pub content: log::Stored,
 }
 
 /// Bytes of a record are not what this version can read.
@@ -172,6 +215,9 @@ impl Event {
             Self::NotificationRetracted { .. } => 4,
             Self::ItemsMarked { .. } => 5,
             Self::AllItemsMarked { .. } => 6,
+            Self::SubjectErased { .. } => 7,
+            Self::AuditRead { .. } => 8,
+            Self::CheckpointKeyAdopted { .. } => 9,
         }
     }
 
@@ -185,6 +231,9 @@ impl Event {
             Self::NotificationRetracted { .. } => "NotificationRetracted",
             Self::ItemsMarked { .. } => "ItemsMarked",
             Self::AllItemsMarked { .. } => "AllItemsMarked",
+            Self::SubjectErased { .. } => "SubjectErased",
+            Self::AuditRead { .. } => "AuditRead",
+            Self::CheckpointKeyAdopted { .. } => "CheckpointKeyAdopted",
         }
     }
 

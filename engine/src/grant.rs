@@ -63,12 +63,27 @@ pub enum Right {
     PlatformInbox,
     /// Read the log of the tenant.
     Audit,
+    /// Read personal content in audits.
+    ReadContent,
+    /// Erase people of the tenant.
+    Erase,
+    /// What concerns the log as a whole: the engine's own doings, positions in clear, the log of any tenant.
+    Platform,
 }
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 6] =
-        [Self::OwnInbox, Self::Publish, Self::ReadTenantInbox, Self::MarkTenantInbox, Self::PlatformInbox, Self::Audit];
+    pub const ALL: [Self; 9] = [
+        Self::OwnInbox,
+        Self::Publish,
+        Self::ReadTenantInbox,
+        Self::MarkTenantInbox,
+        Self::PlatformInbox,
+        Self::Audit,
+        Self::ReadContent,
+        Self::Erase,
+        Self::Platform,
+    ];
 
     /// The table of rights: whether `role` alone gives this right.
     #[must_use]
@@ -82,6 +97,9 @@ impl Right {
             Self::MarkTenantInbox => matches!(role, Role::TenantAdmin | Role::SuperAdmin),
             Self::PlatformInbox => matches!(role, Role::SuperAdmin),
             Self::Audit => matches!(role, Role::Auditor | Role::SuperAdmin),
+            Self::ReadContent => matches!(role, Role::PrivacyOfficer),
+            Self::Erase => matches!(role, Role::PrivacyOfficer | Role::SuperAdmin),
+            Self::Platform => matches!(role, Role::SuperAdmin),
         }
     }
 }
@@ -112,6 +130,23 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// The engine's own: for what it records of itself. It has no inbox and no tenant.
+    #[must_use]
+    pub fn of_the_engine() -> Self {
+        Self {
+            tenant: Arc::from(""),
+            tenant_stream: StreamId::default(),
+            tenant_tag: TenantTag::default(),
+            subject: Arc::from(""),
+            stream: StreamId::default(),
+            roles: vec![Role::SuperAdmin],
+            topics: Vec::new(),
+            token_id: None,
+            issued: None,
+            expires: Time(i64::MAX),
+        }
+    }
+
     /// Whether any of the roles gives the right.
     #[must_use]
     pub fn permits(&self, right: Right) -> bool {

@@ -30,6 +30,15 @@ pub enum StreamKind {
     Platform,
 }
 
+/// A person's key in the keyring, without the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PersonKey {
+    /// Its number.
+    pub id: u32,
+    /// First 16 bytes of its SHA-256.
+    pub fingerprint: [u8; 16],
+}
+
 /// The derived keys of one log. Cheap to share by reference; `Debug` shows nothing.
 pub struct Keys {
     streams: hmac::Key,
@@ -81,6 +90,12 @@ impl Keys {
             StreamKind::Platform => 3,
         };
         StreamId(tagged(&self.streams, &[tenant.as_bytes(), &[kind], name.as_bytes()]))
+    }
+
+    /// The key that seals what is for this person alone; `None` when there is none: without a keyring nobody has one.
+    #[must_use]
+    pub const fn person_key(&self, _person: StreamId) -> Option<PersonKey> {
+        None
     }
 
     /// The tag of a tenant.

@@ -26,6 +26,12 @@ pub struct State {
     subjects: HashMap<StreamId, Subject>,
     inboxes: HashMap<StreamId, Items>,
     answers: Idempotency,
+    /// Streams of people who were erased, and the numbers of their destroyed keys.
+    erased: BTreeMap<StreamId, u32>,
+    /// The key that checkpoints are signed by, as last adopted.
+    checkpoint_key: Option<[u8; 32]>,
+    /// Greatest number of a key that seals something in the log.
+    key_max: u32,
 }
 
 /// What is known of one tenant.
@@ -103,6 +109,29 @@ impl State {
         self.subjects.get(&stream)
     }
 
+    /// Whether a stream was that of a person who was erased.
+    #[must_use]
+    pub fn is_erased(&self, stream: StreamId) -> bool {
+        !self.erased.is_empty() && self.erased.contains_key(&stream)
+    }
+
+    /// Everyone who was erased: their streams, and the numbers of their destroyed keys.
+    pub fn erased(&self) -> impl Iterator<Item = (StreamId, u32)> {
+        self.erased.iter().map(|(stream, key)| (*stream, *key))
+    }
+
+    /// The Ed25519 public key that checkpoints are signed by, as last adopted.
+    #[must_use]
+    pub const fn checkpoint_key(&self) -> Option<&[u8; 32]> {
+        self.checkpoint_key.as_ref()
+    }
+
+    /// Greatest number of a key that seals content in the log: a keyring that gave fewer is older than the log.
+    #[must_use]
+    pub const fn key_max(&self) -> u32 {
+        self.key_max
+    }
+
     /// The first answer to a command that was seen before.
     #[must_use]
     pub fn first_answer(&self, tenant: TenantId, command: crate::ids::CommandHash) -> Option<&First> {
@@ -162,6 +191,7 @@ impl State {
         self.revisions.insert(envelope.stream, envelope.revision);
         self.tenants.entry(envelope.tenant).or_default().sequence = envelope.tenant_sequence;
         self.answers.apply(recorded);
+        self.key_max = self.key_max.max(envelope.key_id);
         let (tenant, stream) = (envelope.tenant, envelope.stream);
         match &recorded.facts.event {
             Event::TenantCreated { name } => {
@@ -199,6 +229,13 @@ impl State {
                     })
                 });
             }
+            Event::SubjectErased { subject, key, .. } => {
+                self.subjects.remove(subject);
+                self.inboxes.remove(subject);
+                self.erased.insert(*subject, *key);
+            }
+            Event::AuditRead { .. } => {}
+            Event::CheckpointKeyAdopted { public, .. } => self.checkpoint_key = Some(*public),
         }
     }
 

@@ -39,6 +39,15 @@ impl Projections {
             Event::NotificationRetracted { notification } => self.retract(envelope, *notification, live),
             Event::ItemsMarked { mark, items } => self.mark(envelope, *mark, items, live),
             Event::AllItemsMarked { mark, filter, up_to } => self.mark_all(envelope, (*mark, filter, *up_to), live),
+            Event::SubjectErased { subject, .. } => self.erase(envelope, *subject),
+            Event::AuditRead { .. } | Event::CheckpointKeyAdopted { .. } => {}
+        }
+    }
+
+    /// Nobody has the inbox of a person who was erased: not even its counts are left.
+    fn erase(&mut self, envelope: &Envelope, subject: StreamId) {
+        if self.people.get(&subject).is_some_and(|person| person.tenant == envelope.tenant) {
+            self.people.remove(&subject);
         }
     }
 

@@ -34,10 +34,10 @@ impl Contents {
 
     /// Keeps the content of an event that has just become durable: it is about to be sent.
     pub fn keep(&self, recorded: &Recorded) {
-        if !recorded.content.is_empty()
-            && let Ok(content) = Content::decode(&recorded.content)
+        if let Some(stored) = recorded.content.bytes().filter(|stored| !stored.is_empty())
+            && let Ok(content) = Content::decode(stored)
         {
-            self.cache.borrow_mut().insert(recorded.envelope.position, Arc::new(content), recorded.content.len());
+            self.cache.borrow_mut().insert(recorded.envelope.position, Arc::new(content), stored.len());
         }
     }
 }
@@ -52,8 +52,9 @@ impl ContentSource for Contents {
             .read(notification)
             .inspect_err(|error| error!(%error, position = notification.0, "content cannot be read from the log"));
         let record = record.ok()?;
-        let content = Arc::new(Content::decode(&record.content).ok()?);
-        self.cache.borrow_mut().insert(notification, Arc::clone(&content), record.content.len());
+        let stored = record.content.bytes()?;
+        let content = Arc::new(Content::decode(stored).ok()?);
+        self.cache.borrow_mut().insert(notification, Arc::clone(&content), stored.len());
         Some(content)
     }
 }

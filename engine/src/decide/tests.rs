@@ -90,7 +90,11 @@ fn publish(audience: Audience, body: &str) -> Command {
         expires: None,
         group: None,
     };
-    Command::Publish(Box::new(Publication { facts, content: Content { body: body.to_owned(), ..Content::default() } }))
+    Command::Publish(Box::new(Publication {
+        facts,
+        content: Content { body: body.to_owned(), ..Content::default() },
+        actor: None,
+    }))
 }
 
 fn mark(mark: Mark, items: &[Position]) -> Command {

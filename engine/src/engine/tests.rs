@@ -52,7 +52,7 @@ fn publish(audience: Audience, body: String) -> Command {
         expires: None,
         group: None,
     };
-    Command::Publish(Box::new(Publication { facts, content: Content { body, ..Content::default() } }))
+    Command::Publish(Box::new(Publication { facts, content: Content { body, ..Content::default() }, actor: None }))
 }
 
 fn mark(mark: Mark, item: Position) -> Command {

@@ -67,7 +67,7 @@ pub fn verify_each(storage: &dyn Storage, beside: Beside, each: &mut dyn FnMut(&
     let names = segment_names(storage).map_err(|error| whole(What::Unreadable(error)))?;
     let (first, others) = names.split_first().ok_or_else(|| whole(What::NoSegments))?;
     let segment = open_segment(storage, first, &Continuation::FIRST)?;
-    let (identity, chain) = (segment.header.identity, segment.header.chain);
+    let (mut identity, chain) = (segment.header.identity, segment.header.chain);
     let mut auditor = Auditor { storage, beside, each, seen: Seen::new(chain), in_flight: None };
     auditor.segment(segment, others.is_empty())?;
     for (index, name) in others.iter().enumerate() {
@@ -77,6 +77,7 @@ pub fn verify_each(storage: &dyn Storage, beside: Beside, each: &mut dyn FnMut(&
             before: Some((identity, auditor.seen.chain)),
         };
         let segment = open_segment(storage, name, &expected)?;
+        identity = segment.header.identity;
         auditor.segment(segment, index + 1 == others.len())?;
     }
     let Auditor { seen, in_flight, .. } = auditor;

@@ -42,7 +42,7 @@ pub enum What {
     #[error("segment header is unreadable")]
     SegmentHeader,
     /// The segment belongs to another format version.
-    #[error("log format {found} is not readable, this version reads format 0")]
+    #[error("log format {found} is not readable, this version reads format 1")]
     Format {
         /// The format found.
         found: u32,

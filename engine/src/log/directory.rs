@@ -35,7 +35,7 @@ impl Continuation {
         let (identity, chain) = self.before.unwrap_or((header.identity, Chain::start(header.identity.log)));
         header.number == self.number
             && header.first == self.first
-            && header.identity == identity
+            && header.identity.continues(&identity)
             && header.chain == chain
     }
 }

@@ -15,7 +15,7 @@ pub enum LogError {
         path: String,
     },
     /// The log has a format that this version does not read. Nothing was changed.
-    #[error("log format {found} is not readable, this version reads format 0")]
+    #[error("log format {found} is not readable, this version reads format 1")]
     Format {
         /// The format found.
         found: u32,

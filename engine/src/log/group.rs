@@ -251,7 +251,7 @@ pub(crate) fn decode_shared(header: &GroupHeader, bytes: &Bytes) -> Result<Group
 pub(crate) const CHAIN_FROM_END: usize = TRAILER_BYTES;
 
 /// The first four bytes of every group.
-pub(crate) const MAGIC: [u8; 4] = *b"TdG0";
+pub(crate) const MAGIC: [u8; 4] = *b"TdG1";
 
 fn whole(what: What) -> GroupDamage {
     GroupDamage { offset: 0, index: 0, what }

@@ -39,6 +39,8 @@ pub(crate) struct Index {
     chain: Chain,
     /// First four bytes of the chain after each of the last positions, up to the head.
     prefixes: VecDeque<[u8; 4]>,
+    /// How many segment files were replaced: whoever read meanwhile looks the place up again.
+    replacements: u64,
 }
 
 /// A group whose place is known.
@@ -62,7 +64,14 @@ pub(crate) struct Place {
 impl Index {
     /// The index of a log that has no segment yet and starts with this chain.
     pub(crate) fn new(chain: Chain) -> Self {
-        Self { segments: Vec::new(), entries: Vec::new(), head: Position::ZERO, chain, prefixes: VecDeque::new() }
+        Self {
+            segments: Vec::new(),
+            entries: Vec::new(),
+            head: Position::ZERO,
+            chain,
+            prefixes: VecDeque::new(),
+            replacements: 0,
+        }
     }
 
     /// The last durable position and the chain after it.
@@ -73,6 +82,33 @@ impl Index {
     /// A new last segment, which has no group yet.
     pub(crate) fn add_segment(&mut self, segment: Segment) {
         self.segments.push(segment);
+    }
+
+    /// The segments but for the last one: nothing is appended to them any more.
+    pub(crate) fn sealed(&self) -> &[Segment] {
+        self.segments.split_last().map_or(&[], |(_, sealed)| sealed)
+    }
+
+    /// How many segment files were replaced so far.
+    pub(crate) fn replacements(&self) -> u64 {
+        self.replacements
+    }
+
+    /// Takes in the file that stands for a sealed segment from now on, with the places of its groups.
+    pub(crate) fn replace(&mut self, segment: Segment, groups: &[(Position, u64)]) {
+        let index = segment.header.number - 1;
+        let start = self.entries.partition_point(|entry| entry.segment < index);
+        let end = self.entries.partition_point(|entry| entry.segment <= index);
+        let mut entries: Vec<Entry> = Vec::new();
+        for (first, offset) in groups {
+            let offset = u32::try_from(*offset).expect("segments are at most 1 GiB");
+            if entries.last().is_none_or(|entry| offset - entry.offset >= ENTRY_DISTANCE_BYTES) {
+                entries.push(Entry { first: *first, segment: index, offset });
+            }
+        }
+        self.entries.splice(start..end, entries);
+        self.segments[index as usize] = segment;
+        self.replacements += 1;
     }
 
     /// Takes in a durable group of the last segment.

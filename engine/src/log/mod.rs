@@ -4,7 +4,7 @@
 //! [`LogReader`] reads durable events from any thread. [`audit::verify`] re-reads everything beside a running server.
 //! [`group`] is the encoding alone, without files. Storage is a trait: [`FileStorage`] on disk, [`MemoryStorage`] for tests.
 //!
-//! This is **format 0**: it precedes the frozen format 1, and later versions refuse it. All numbers are little endian.
+//! This is **format 1**, frozen: `docs/log-format.md` has every byte. All numbers are little endian.
 //!
 //! ```text
 //! segment  header of 4096 bytes | group | group | … | zeros up to the segment's length
@@ -26,8 +26,10 @@ mod memory_storage;
 mod reader;
 mod record;
 mod recovery;
+mod redact;
 mod segment;
 mod storage;
+mod stored;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -43,8 +45,10 @@ pub use memory_storage::{Fault, MemoryStorage, Operations, Unsynced};
 pub use reader::{ChainCheck, LogReader, Scan};
 pub use record::{CONTENT_BYTES_MAX, FACTS_BYTES_MAX, Record};
 pub use recovery::{Quarantined, Recovery};
+pub use redact::Rewritten;
 pub use segment::{FORMAT, SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES};
 pub use storage::{Storage, StorageError};
+pub use stored::Stored;
 pub use writer::{Appended, Log, LogOptions};
 
 pub use group::{GROUP_BYTES_MAX, group_bytes};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Reads durable events while the log is being written. Cheap to clone; needs no `&mut`.
 #[derive(Clone)]
 pub struct LogReader {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// How much a scan checks, besides checksums and positions.
@@ -56,9 +56,22 @@ impl LogReader {
     /// # Errors
     /// [`LogError::NoSuchPosition`], [`LogError::Corrupt`] or [`LogError::Storage`].
     pub fn read(&self, position: Position) -> Result<Record, LogError> {
-        let mut walk = self.walk_to(position, ENTRY_DISTANCE_BYTES as usize)?;
-        let header = walk.seek(&*self.shared.storage, position)?;
-        Ok(self.record(&mut walk, &header, position)?)
+        self.looking_again(|| {
+            let mut walk = self.walk_to(position, ENTRY_DISTANCE_BYTES as usize)?;
+            let header = walk.seek(&*self.shared.storage, position)?;
+            Ok(self.record(&mut walk, &header, position)?)
+        })
+    }
+
+    /// What `read` gives, which is tried anew when a file was replaced by a redacted one meanwhile: places had changed.
+    fn looking_again<T>(&self, mut read: impl FnMut() -> Result<T, LogError>) -> Result<T, LogError> {
+        loop {
+            let before = self.shared.index().replacements();
+            match read() {
+                Err(_) if self.shared.index().replacements() != before => {}
+                other => return other,
+            }
+        }
     }
 
     /// All events from `from` on, up to what is durable now.
@@ -80,6 +93,7 @@ impl LogReader {
             walk: None,
             records: Vec::new().into_iter(),
             chain: None,
+            replacements: self.shared.index().replacements(),
         }
     }
 
@@ -95,6 +109,10 @@ impl LogReader {
         if position == Position::ZERO {
             return Ok(Chain::start(self.id()));
         }
+        self.looking_again(|| self.chain_within(position))
+    }
+
+    fn chain_within(&self, position: Position) -> Result<Chain, LogError> {
         let storage = &*self.shared.storage;
         let mut walk = self.walk_to(position, ENTRY_DISTANCE_BYTES as usize)?;
         walk.seek(storage, position)?;
@@ -160,6 +178,8 @@ pub struct Scan {
     records: std::vec::IntoIter<Record>,
     /// The chain after the last group read, when it is being verified.
     chain: Option<Chain>,
+    /// The files that the walk knows: see [`super::index::Index::replacements`].
+    replacements: u64,
 }
 
 impl Iterator for Scan {
@@ -185,6 +205,21 @@ impl Iterator for Scan {
 impl Scan {
     /// Reads the group with the next position.
     fn fill(&mut self) -> Result<(), LogError> {
+        loop {
+            let replacements = self.reader.shared.index().replacements();
+            if replacements != self.replacements {
+                // A file was replaced by a redacted one: the place is looked up again.
+                self.walk = None;
+                self.replacements = replacements;
+            }
+            match self.read_group() {
+                Err(_) if self.reader.shared.index().replacements() != replacements => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn read_group(&mut self) -> Result<(), LogError> {
         let storage = Arc::clone(&self.reader.shared.storage);
         let mut walk = match self.walk.take() {
             Some(walk) => self.onward(walk)?,

@@ -5,6 +5,7 @@ use super::damage::What;
 use super::envelope::Envelope;
 use super::error::LogError;
 use super::fields::{bytes_at, put, u16_at, u32_at};
+use super::stored::Stored;
 use bytes::Bytes;
 
 /// Most bytes the facts of one record may have: 196,608. Holds the 10,000 recipients of the longest list.
@@ -23,26 +24,27 @@ pub struct Record {
     /// Never personal, never removed. At most [`FACTS_BYTES_MAX`].
     pub facts: Bytes,
     /// Personal, removable. At most [`CONTENT_BYTES_MAX`].
-    pub content: Bytes,
+    pub content: Stored,
 }
 
 impl Record {
     /// Bytes the record takes in a group.
     #[must_use]
     pub fn encoded_bytes(&self) -> usize {
-        RECORD_HEADER_BYTES + self.facts.len() + self.content.len()
+        RECORD_HEADER_BYTES + self.facts.len() + self.content.stored_bytes()
     }
 
     /// Hash of the record: SHA-256(0x00 ‖ canonical envelope ‖ SHA-256(facts) ‖ SHA-256(content)).
     ///
-    /// Covers nothing local: no lengths, checksums, group or segment. A copy that is grouped otherwise has the same leaf.
+    /// Covers nothing local: no lengths, flags, checksums, group or segment. A copy that is grouped otherwise, or whose
+    /// content was redacted, has the same leaf.
     #[must_use]
     pub fn leaf(&self) -> [u8; 32] {
         const FACTS: usize = 1 + Envelope::BYTES;
         let mut bytes = [0; FACTS + 64];
         put(&mut bytes, 1, &self.envelope.encode());
         put(&mut bytes, FACTS, &sha256(&self.facts));
-        put(&mut bytes, FACTS + 32, &sha256(&self.content));
+        put(&mut bytes, FACTS + 32, &self.content.hash());
         sha256(&bytes)
     }
 
@@ -52,7 +54,7 @@ impl Record {
     /// [`LogError::TooLarge`] naming the part.
     pub fn check(&self) -> Result<(), LogError> {
         for (part, bytes, bytes_max) in
-            [("facts", self.facts.len(), FACTS_BYTES_MAX), ("content", self.content.len(), CONTENT_BYTES_MAX)]
+            [("facts", self.facts.len(), FACTS_BYTES_MAX), ("content", self.content.stored_bytes(), CONTENT_BYTES_MAX)]
         {
             if bytes > bytes_max {
                 return Err(LogError::TooLarge { part, bytes, bytes_max });
@@ -63,16 +65,19 @@ impl Record {
 
     /// Appends the record's bytes to `out`. The record passed [`Record::check`].
     pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
+        let content = self.content.as_stored();
+        let flags = if self.content.is_redacted() { REDACTED } else { 0 };
         let mut header = [0; RECORD_HEADER_BYTES];
         put(&mut header, 0, &self.envelope.encode());
+        put(&mut header, FLAGS_AT, &flags.to_le_bytes());
         put(&mut header, FACTS_AT, &length(self.facts.len()).to_le_bytes());
-        put(&mut header, CONTENT_AT, &length(self.content.len()).to_le_bytes());
-        put(&mut header, BODY_CHECKSUM_AT, &body_checksum(&self.facts, &self.content).to_le_bytes());
+        put(&mut header, CONTENT_AT, &length(content.len()).to_le_bytes());
+        put(&mut header, BODY_CHECKSUM_AT, &body_checksum(&self.facts, content).to_le_bytes());
         let checksum = crc32c::crc32c(&header[..CHECKSUM_AT]);
         put(&mut header, CHECKSUM_AT, &checksum.to_le_bytes());
         out.extend_from_slice(&header);
         out.extend_from_slice(&self.facts);
-        out.extend_from_slice(&self.content);
+        out.extend_from_slice(content);
     }
 
     /// The record that is exactly `bytes`, sharing them.
@@ -89,7 +94,10 @@ impl Record {
         Ok(Self {
             envelope: header.envelope,
             facts: bytes.slice(RECORD_HEADER_BYTES..content_at),
-            content: bytes.slice(content_at..),
+            content: match header.is_redacted {
+                true => Stored::Redacted(bytes_at(content, 0)),
+                false => Stored::Whole(bytes.slice(content_at..)),
+            },
         })
     }
 }
@@ -99,6 +107,7 @@ pub(crate) struct RecordHeader {
     envelope: Envelope,
     facts_bytes: usize,
     content_bytes: usize,
+    is_redacted: bool,
     body_checksum: u32,
 }
 
@@ -112,10 +121,12 @@ impl RecordHeader {
             envelope: Envelope::decode(&bytes_at(bytes, 0)),
             facts_bytes: u32_at(bytes, FACTS_AT) as usize,
             content_bytes: u32_at(bytes, CONTENT_AT) as usize,
+            is_redacted: u16_at(bytes, FLAGS_AT) == REDACTED,
             body_checksum: u32_at(bytes, BODY_CHECKSUM_AT),
         };
         let sound = crc32c::crc32c(&bytes[..CHECKSUM_AT]) == u32_at(bytes, CHECKSUM_AT)
-            && u16_at(bytes, FLAGS_AT) == 0
+            && [0, REDACTED].contains(&u16_at(bytes, FLAGS_AT))
+            && (!header.is_redacted || header.content_bytes == REDACTED_BYTES)
             && header.facts_bytes <= FACTS_BYTES_MAX
             && header.content_bytes <= CONTENT_BYTES_MAX;
         if sound { Ok(header) } else { Err(What::RecordHeader) }
@@ -129,7 +140,10 @@ impl RecordHeader {
 /// Bytes of a record before its facts: 96.
 pub(crate) const RECORD_HEADER_BYTES: usize = CHECKSUM_AT + 4;
 
-/// Flags, for later formats: always 0 here.
+/// The one flag: the content section holds the hash of what was removed.
+const REDACTED: u16 = 1;
+const REDACTED_BYTES: usize = 32;
+
 const FLAGS_AT: usize = Envelope::BYTES;
 const FACTS_AT: usize = FLAGS_AT + 2;
 const CONTENT_AT: usize = FACTS_AT + 4;

@@ -101,9 +101,10 @@ pub(crate) fn find(storage: &dyn Storage) -> Result<Option<Found>, LogError> {
         }
         let (head, chain) = found.index.head();
         let number = u32::try_from(index + 2).expect("segment numbers have eight digits");
-        let expected = Continuation { number, first: head.next(), before: Some((identity, chain)) };
+        let expected = Continuation { number, first: head.next(), before: Some((found.identity, chain)) };
         match open_segment(storage, name, &expected) {
             Ok(segment) => {
+                found.identity = segment.header.identity;
                 found.tail = Walk::whole(segment);
                 found.read_segment(storage, index + 1 == others.len())?;
             }

@@ -5,8 +5,8 @@ use super::damage::What;
 use super::fields::{all_zero, bytes_at, put, u32_at, u64_at};
 use crate::ids::Position;
 
-/// The format that this version writes and reads: 0, which precedes the frozen format 1.
-pub const FORMAT: u32 = 0;
+/// The format that this version writes and reads: 1, described byte by byte in `docs/log-format.md` and frozen.
+pub const FORMAT: u32 = 1;
 
 /// Bytes of a segment before its first group: 4,096.
 pub const SEGMENT_HEADER_BYTES: usize = 4096;
@@ -19,7 +19,7 @@ pub const SEGMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub(crate) struct Identity {
     /// The log.
     pub(crate) log: LogId,
-    /// Its generation: grows when a repair or restore replaces acknowledged events.
+    /// Its generation: grows, with a new segment, when a repair or restore gave up acknowledged events.
     pub(crate) epoch: u64,
     /// Known to nobody outside: content that imitates a group header must not pass for one in recovery.
     pub(crate) salt: u64,
@@ -33,6 +33,11 @@ impl Identity {
         let log = LogId(bytes_at(&sha256(&seed), 0));
         seed[0] = 1;
         Self { log, epoch: 1, salt: u64_at(&sha256(&seed), 0) }
+    }
+
+    /// Whether a segment with this identity may follow one with that: the same log, and no earlier generation of it.
+    pub(crate) fn continues(&self, before: &Self) -> bool {
+        self.log == before.log && self.salt == before.salt && self.epoch >= before.epoch
     }
 }
 
@@ -49,6 +54,8 @@ pub(crate) struct SegmentHeader {
     pub(crate) chain: Chain,
     /// Length of the file.
     pub(crate) bytes: u64,
+    /// How often the file was rewritten without the content of erased people.
+    pub(crate) redactions: u32,
 }
 
 impl SegmentHeader {
@@ -68,6 +75,7 @@ impl SegmentHeader {
         put(&mut bytes, 48, &self.first.0.to_le_bytes());
         put(&mut bytes, 56, &self.bytes.to_le_bytes());
         put(&mut bytes, 64, &self.chain.0);
+        put(&mut bytes, 96, &self.redactions.to_le_bytes());
         let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
         put(&mut bytes, CHECKSUM_AT, &checksum.to_le_bytes());
         bytes
@@ -89,6 +97,7 @@ impl SegmentHeader {
             first: Position(u64_at(bytes, 48)),
             chain: Chain(bytes_at(bytes, 64)),
             bytes: u64_at(bytes, 56),
+            redactions: u32_at(bytes, 96),
         };
         let plausible = all_zero(&bytes[FIELDS_END..CHECKSUM_AT])
             && (SEGMENT_HEADER_BYTES as u64..=SEGMENT_BYTES_MAX).contains(&header.bytes);
@@ -108,5 +117,5 @@ pub(crate) fn parse_name(name: &str) -> Option<(u32, Position)> {
 
 const MAGIC: [u8; 8] = *b"TIDINGSL";
 const FORMAT_AT: usize = 8;
-const FIELDS_END: usize = 96;
+const FIELDS_END: usize = 100;
 const CHECKSUM_AT: usize = SEGMENT_HEADER_BYTES - 4;

@@ -8,6 +8,7 @@ use super::index::{Index, Shared};
 use super::reader::LogReader;
 use super::record::Record;
 use super::recovery::{Ending, Found, Recovery, find, quarantine};
+use super::redact::remove_drafts;
 use super::segment::{Identity, SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::storage::{Storage, StorageError};
 use crate::ids::{Position, Time};
@@ -40,8 +41,8 @@ pub struct Appended {
 
 /// The one committer of a log. Dropping it gives the lock back.
 pub struct Log<S: Storage> {
-    storage: Arc<S>,
-    shared: Arc<Shared>,
+    pub(crate) storage: Arc<S>,
+    pub(crate) shared: Arc<Shared>,
     state: State,
     active: Active,
     term: u64,
@@ -192,6 +193,7 @@ impl<S: Storage> Log<S> {
         lock: Lock<S>,
     ) -> Result<(Self, Recovery), LogError> {
         remove_spare(&*storage)?;
+        remove_drafts(&*storage)?;
         let identity = Identity::fresh(entropy);
         let chain = Chain::start(identity.log);
         let shared = Arc::new(Shared::new(Arc::clone(&storage) as Arc<dyn Storage>, identity, Index::new(chain)));
@@ -230,6 +232,7 @@ impl<S: Storage> Log<S> {
             return Err(damage.into());
         }
         remove_spare(&*storage)?;
+        remove_drafts(&*storage)?;
         let mut torn = found.half_written();
         if let Some(torn) = &mut torn {
             quarantine(&*storage, torn)?;
@@ -276,7 +279,7 @@ impl<S: Storage> Log<S> {
         (log, recovery)
     }
 
-    fn writable(&self) -> Result<(), LogError> {
+    pub(crate) fn writable(&self) -> Result<(), LogError> {
         match self.state {
             State::Open => Ok(()),
             State::ReadOnly => Err(LogError::ReadOnly),
@@ -319,7 +322,8 @@ impl<S: Storage> Log<S> {
         };
         let (head, chain) = self.head();
         let number = self.active.number + 1;
-        let header = SegmentHeader { identity: self.shared.identity, number, first: head.next(), chain, bytes };
+        let identity = self.shared.identity;
+        let header = SegmentHeader { identity, number, first: head.next(), chain, bytes, redactions: 0 };
         let name = header.file_name();
         let named = self.storage.write_at(SPARE, 0, &header.encode());
         let named = named.and_then(|()| self.storage.sync_data(SPARE));
@@ -354,7 +358,7 @@ impl<S: Storage> Log<S> {
         }
     }
 
-    fn poison(&mut self, error: StorageError) -> LogError {
+    pub(crate) fn poison(&mut self, error: StorageError) -> LogError {
         self.state = State::Poisoned;
         LogError::Storage(error)
     }

@@ -51,6 +51,7 @@ pub fn publication(keys: &Keys, tenant: &str, publish: Publish) -> Result<Public
         [only] => Some((*only).to_owned()),
         _ => None,
     };
+    let actor = publish.actor.as_ref().map(|name| keys.stream(tenant, StreamKind::User, name));
     let content = Content {
         subject: publish.subject,
         body: publish.body,
@@ -64,7 +65,7 @@ pub fn publication(keys: &Keys, tenant: &str, publish: Publish) -> Result<Public
         transaction_id: publish.transaction_id,
         recipient,
     };
-    Ok(Publication { facts, content })
+    Ok(Publication { facts, content, actor })
 }
 
 /// Publishing at once, or for ever, what was meant for later or for a while would be worse than saying no.

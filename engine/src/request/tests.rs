@@ -187,7 +187,7 @@ fn a_publication_names_people_by_their_streams_once_and_keeps_its_content() {
         "to": ["bob", "cem", "bob"], "subject": "s", "severity": "high", "tags": ["b", "a", "b"], "data": {"z": 1, "a": 2},
         "primaryAction": {"label": "go", "isCompleted": true}, "groupKey": "g", "transactionId": "t",
     }));
-    let Publication { facts, content } = found.unwrap();
+    let Publication { facts, content, .. } = found.unwrap();
     assert_eq!(facts.audience, Audience::People(vec![of("bob"), of("cem")]));
     assert_eq!((facts.severity, facts.tags), (Severity::High, vec!["a".to_owned(), "b".to_owned()]));
     assert_eq!((facts.group, content.recipient), (Some(keys.group("acme", "g")), None));

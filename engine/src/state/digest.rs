@@ -18,6 +18,7 @@ impl State {
         add(format!("{:?}", self.subjects.iter().collect::<BTreeMap<_, _>>()));
         add(format!("{:?}", self.inboxes.iter().collect::<BTreeMap<_, _>>()));
         add(format!("{:?}", self.answers.sorted()));
+        add(format!("{:?} {:?} {}", self.erased, self.checkpoint_key, self.key_max));
         hash.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
     }
 }

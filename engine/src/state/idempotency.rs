@@ -28,6 +28,8 @@ pub enum FirstAnswer {
     Retracted,
     /// Items were marked.
     Marked,
+    /// A person was erased.
+    Erased,
 }
 
 /// The keys of the last 24 hours of recorded time, a bounded number for each tenant, oldest out first.
@@ -59,7 +61,11 @@ impl Idempotency {
             },
             Event::NotificationRetracted { .. } => FirstAnswer::Retracted,
             Event::ItemsMarked { .. } | Event::AllItemsMarked { .. } => FirstAnswer::Marked,
-            Event::TenantCreated { .. } | Event::SubjectObserved { .. } => return,
+            Event::SubjectErased { .. } => FirstAnswer::Erased,
+            Event::TenantCreated { .. }
+            | Event::SubjectObserved { .. }
+            | Event::AuditRead { .. }
+            | Event::CheckpointKeyAdopted { .. } => return,
         };
         if envelope.command == CommandHash::NONE {
             return;

@@ -80,7 +80,7 @@ pub fn record(log: &mut Vec<Recorded>, tenant: u32, stream: StreamId, event: Eve
         key_id: 0,
     };
     let facts = Facts { actor: StreamId::default(), fingerprint: [0; 16], event };
-    log.push(Recorded { envelope, facts, content: bytes::Bytes::new() });
+    log.push(Recorded { envelope, facts, content: tidings_engine::log::Stored::EMPTY });
     position
 }
 

@@ -34,7 +34,12 @@ impl Naive {
         let envelope = &recorded.envelope;
         let is_own = envelope.stream == place.stream();
         match &recorded.facts.event {
-            Event::TenantCreated { .. } => {}
+            Event::TenantCreated { .. } | Event::AuditRead { .. } | Event::CheckpointKeyAdopted { .. } => {}
+            Event::SubjectErased { subject, .. } => {
+                if place.person.is_some() && *subject == place.stream() {
+                    *self = Self::default();
+                }
+            }
             Event::SubjectObserved { .. } => {
                 if is_own {
                     self.began.get_or_insert(envelope.position);

@@ -83,7 +83,7 @@ fn line(record: &Record) -> std::io::Result<String> {
     let leaf = HEXLOWER.encode(&record.leaf());
     let recorded = Recorded::decode(record.clone()).map_err(std::io::Error::other)?;
     let envelope = &recorded.envelope;
-    let content = if recorded.content.is_empty() { None } else { Content::decode(&recorded.content).ok() };
+    let content = recorded.content.bytes().and_then(|stored| Content::decode(stored).ok());
     let value = json!({
         "position": envelope.position.0,
         "time": envelope.time.rfc3339(),

@@ -93,6 +93,6 @@ fn record(position: u64) -> Record {
             key_id: 0,
         },
         facts: Bytes::from(body.clone()),
-        content: Bytes::from(body),
+        content: Bytes::from(body).into(),
     }
 }

@@ -30,7 +30,7 @@ fn check(bytes: &[u8]) {
 fn with_sound_checksums(data: &[u8]) -> Vec<u8> {
     let mut bytes = data.to_vec();
     let Some(payload_bytes) = bytes.len().checked_sub(HEADER_BYTES + TRAILER_BYTES) else { return bytes };
-    bytes[..4].copy_from_slice(b"TdG0");
+    bytes[..4].copy_from_slice(b"TdG1");
     put_u32(&mut bytes, 4, u32::try_from(payload_bytes).unwrap_or(u32::MAX));
     seal(&mut bytes, 0, 44);
     let count = u32_at(&bytes, 8) as usize;

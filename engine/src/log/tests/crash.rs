@@ -49,7 +49,7 @@ fn check(storage: &MemoryStorage, told: &Told) {
     }
     // Work goes on, and all of it is sound.
     let mut author = Author::default();
-    found.iter().for_each(|record| drop(author.record(1, record.facts.len(), record.content.len())));
+    found.iter().for_each(|record| drop(author.record(1, record.facts.len(), record.content.stored_bytes())));
     log.append(&[author.record(1, 5, 5)]).unwrap();
     drop(log);
     assert_eq!(verify(storage, Beside::Nobody).unwrap().events, found.len() as u64 + 1);

@@ -59,7 +59,7 @@ proptest! {
         count in 0_u32..30,
         ends in prop::collection::vec(0_u32..3000, 0..30),
     ) {
-        bytes[..4].copy_from_slice(b"TdG0");
+        bytes[..4].copy_from_slice(b"TdG1");
         bytes[4..8].copy_from_slice(&payload_bytes.to_le_bytes());
         bytes[8..12].copy_from_slice(&count.to_le_bytes());
         bytes[28..36].fill(0);

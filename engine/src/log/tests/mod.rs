@@ -7,6 +7,7 @@ mod crash;
 mod decode;
 mod golden;
 mod recovery;
+mod redact;
 
 use super::{Envelope, FileStorage, Log, LogOptions, MemoryStorage, Record, Recovery, Storage};
 use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
@@ -52,7 +53,7 @@ impl Author {
                 key_id: 0,
             },
             facts: fill(facts_bytes, 1),
-            content: fill(content_bytes, 2),
+            content: fill(content_bytes, 2).into(),
         }
     }
 

@@ -174,12 +174,12 @@ fn other_formats_are_refused_by_number() {
     let name = segment_names(&storage).remove(0);
     let mut header = [0; SEGMENT_HEADER_BYTES];
     storage.read_at(&name, 0, &mut header).unwrap();
-    header[8..12].copy_from_slice(&1_u32.to_le_bytes());
+    header[8..12].copy_from_slice(&2_u32.to_le_bytes());
     let checksum = crc32c::crc32c(&header[..4092]);
     header[4092..].copy_from_slice(&checksum.to_le_bytes());
     storage.write_at(&name, 0, &header).unwrap();
     for options in [SMALL, READ_ONLY] {
-        assert_eq!(Log::open(storage.clone(), options, ENTROPY).err(), Some(LogError::Format { found: 1 }));
+        assert_eq!(Log::open(storage.clone(), options, ENTROPY).err(), Some(LogError::Format { found: 2 }));
     }
-    assert_eq!(verify(&storage, Beside::Nobody).unwrap_err().what, What::Format { found: 1 });
+    assert_eq!(verify(&storage, Beside::Nobody).unwrap_err().what, What::Format { found: 2 });
 }
