@@ -205,6 +205,9 @@ pub enum DecodeError {
 }
 
 impl Event {
+    /// Number of [`Event::CheckpointKeyAdopted`], by which its records are found without decoding the others.
+    pub const CHECKPOINT_KEY_ADOPTED: u16 = 9;
+
     /// Number of the type in the envelope. Never reused.
     #[must_use]
     pub const fn type_number(&self) -> u16 {

@@ -36,6 +36,7 @@ mod tests;
 mod walk;
 mod writer;
 
+pub(crate) use chain::sha256;
 pub use chain::{Chain, LogId};
 pub use damage::{Damage, What};
 pub use envelope::Envelope;
