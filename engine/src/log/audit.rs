@@ -47,6 +47,17 @@ pub struct Verified {
     pub in_flight: Option<Damage>,
 }
 
+/// Which log it is, by the header of its first segment.
+///
+/// # Errors
+/// There is no first segment, or its header is damaged.
+pub fn log_id(storage: &dyn Storage) -> Result<LogId, Damage> {
+    let whole = |what| Damage { segment: String::new(), offset: 0, position: Position(1), what };
+    let names = segment_names(storage).map_err(|error| whole(What::Unreadable(error)))?;
+    let first = names.first().ok_or_else(|| whole(What::NoSegments))?;
+    Ok(open_segment(storage, first, &Continuation::FIRST)?.header.identity.log)
+}
+
 /// Reads the whole log and checks all that can be checked without a key: headers, checksums, chain, positions, terms,
 /// times, revisions of each stream, sequence of each tenant, zeros after the last group.
 ///
