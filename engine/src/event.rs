@@ -220,7 +220,7 @@ impl Event {
             Self::AllItemsMarked { .. } => 6,
             Self::SubjectErased { .. } => 7,
             Self::AuditRead { .. } => 8,
-            Self::CheckpointKeyAdopted { .. } => 9,
+            Self::CheckpointKeyAdopted { .. } => Self::CHECKPOINT_KEY_ADOPTED,
         }
     }
 

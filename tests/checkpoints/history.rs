@@ -57,6 +57,19 @@ impl History {
         Self { storage, log, records, checkpoints }
     }
 
+    /// The log without any content that could be removed; how many were.
+    pub(crate) fn redact(&self) -> u64 {
+        let (mut log, _) = Log::open(self.storage.clone(), OPTIONS, ENTROPY).unwrap();
+        let reader = log.reader();
+        let mut contents = 0;
+        for number in reader.sealed_segments() {
+            let rewritten = reader.rewrite(number, &|_| true).unwrap().expect("every segment has contents");
+            contents += rewritten.contents;
+            log.adopt(rewritten).unwrap();
+        }
+        contents
+    }
+
     /// The first key of the log: all that an auditor knows.
     pub(crate) fn key(&self) -> VerifierKey {
         SigningKey::from_seed(&FIRST_KEY).verifier(&origin(self.log)).unwrap()

@@ -46,6 +46,14 @@ fn an_untouched_log_agrees_with_every_checkpoint_through_a_rotated_key() {
 }
 
 #[test]
+fn a_redacted_log_agrees_with_the_checkpoints_that_were_signed_before() {
+    let history = History::honest();
+    assert!(history.redact() > EVENTS as u64 / 2);
+    let agreement = audited(&history.storage, &history.key(), &history.checkpoints).unwrap();
+    assert_eq!(agreement.count, EVENTS / STEP);
+}
+
+#[test]
 fn every_change_below_a_checkpoint_is_found_with_its_place() {
     let honest = History::honest();
     let mut counts: BTreeMap<Kind, (usize, usize)> = BTreeMap::new();
@@ -88,6 +96,5 @@ fn names_place(found: &Disagreement, kind: Kind, place: Position, held: &[Signed
     what_fits
         && within
         && Some(found.first.position) == positions().find(|position| *position >= place)
-        && found.last_agreeing.as_ref().map(|last| last.position)
-            == positions().rfind(|position| *position < place)
+        && found.last_agreeing.as_ref().map(|last| last.position) == positions().rfind(|position| *position < place)
 }
