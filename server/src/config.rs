@@ -137,6 +137,8 @@ pub struct Token {
 pub struct Log {
     /// Bytes of a segment file, zero-filled ahead: 64 MiB, 4 MiB under `--dev`.
     pub segment_bytes: Option<u64>,
+    /// Bytes held back so that erasure, retraction and administration go through on a full disk: as a segment. 0: none.
+    pub reserve_bytes: Option<u64>,
 }
 
 impl Default for Config {

@@ -258,7 +258,7 @@ impl Node {
 fn open_engine(config: &Config, profile: Profile, keys: &Arc<Keys>) -> Result<Engine<FileStorage>, StartError> {
     let folder = config.data.join(LOG_FOLDER);
     let storage = FileStorage::create(&folder).map_err(|error| std::io::Error::other(error.to_string()))?;
-    let mut options = LogOptions::default();
+    let mut options = LogOptions { reserve_bytes: config.log.reserve_bytes, ..LogOptions::DEFAULT };
     match (config.log.segment_bytes, profile) {
         (Some(bytes), _) => options.segment_bytes = bytes,
         (None, Profile::Development) => options.segment_bytes = DEV_SEGMENT_BYTES,

@@ -15,7 +15,7 @@ pub(crate) const STEP: usize = 20;
 /// Index of the event by which the log adopts its second key.
 pub(crate) const ROTATION: usize = 64;
 /// Segments of 8 KiB, so that there are several.
-const OPTIONS: LogOptions = LogOptions { segment_bytes: 8 * 1024, read_only: false };
+const OPTIONS: LogOptions = LogOptions { segment_bytes: 8 * 1024, ..LogOptions::DEFAULT };
 const ENTROPY: [u8; 16] = [3; 16];
 const FIRST_KEY: [u8; 32] = [1; 32];
 const SECOND_KEY: [u8; 32] = [2; 32];

@@ -203,8 +203,8 @@ fn bodies_added(frames: &[ServerFrame]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn syncs_are_as_many_as_group_commits() {
-    /// Making the first segment of a log: its zeros, and its header.
-    const CREATION: usize = 2;
+    /// Making a log: the zeros of its first segment, that one's header, and the zeros of the reserve.
+    const CREATION: usize = 3;
     const ALONE: usize = 20;
     const TOGETHER: usize = 200;
 

@@ -99,8 +99,8 @@ fn a_failed_sync_tells_the_earlier_groups_alone_and_ends_the_engine() {
     let one = |key: &str| request(&service, Some(key), publish(Audience::Tenant, "x".repeat(16_000)));
     engine.commit(&[one("first")], NOW).unwrap();
     let batch: Vec<_> = (0..40).map(|number| one(&number.to_string())).collect();
-    // Two groups, each a write and a sync: the last of the four fails.
-    disk.fail_at(disk.operations().changes + 4, Fault::Error);
+    // Two groups, each a write and a sync, with the watermark between: the last of the five fails.
+    disk.fail_at(disk.operations().changes + 5, Fault::Error);
     let failure = engine.commit(&batch, NOW).unwrap_err();
     assert!((1..40).contains(&failure.outcomes.len()), "{} were told", failure.outcomes.len());
     assert!(failure.outcomes.iter().all(Result::is_ok));

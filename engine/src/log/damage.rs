@@ -121,6 +121,15 @@ pub enum What {
         /// The sequence that had to follow.
         expected: u64,
     },
+    /// The log ends before events that are known to have been durable.
+    #[error("events through position {through} were durable and are missing")]
+    Lost {
+        /// The last position known durable.
+        through: Position,
+    },
+    /// The events are not the ones that are known to have been durable.
+    #[error("the events through this position are not the ones that were durable")]
+    OtherHistory,
     /// Bytes after the last group are not zero.
     #[error("bytes after the last group are not zero")]
     NotZero,

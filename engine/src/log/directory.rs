@@ -48,6 +48,13 @@ pub(crate) fn segment_names(storage: &dyn Storage) -> Result<Vec<String>, Storag
     Ok(names)
 }
 
+/// What the file called `name` says of itself, when it can be read. Nothing is checked but its own checksum.
+pub(crate) fn peek(storage: &dyn Storage, name: &str) -> Option<SegmentHeader> {
+    let mut bytes = [0; SEGMENT_HEADER_BYTES];
+    storage.read_at(name, 0, &mut bytes).ok()?;
+    SegmentHeader::decode(&bytes).ok()
+}
+
 /// Reads the header of the segment called `name` and checks it against the file and what is before it.
 pub(crate) fn open_segment(storage: &dyn Storage, name: &str, expected: &Continuation) -> Result<Segment, Damage> {
     let damage = |offset, what| Damage { segment: name.to_owned(), offset, position: expected.first, what };

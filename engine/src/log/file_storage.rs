@@ -61,7 +61,10 @@ impl FileStorage {
 
     fn writing(&self, name: &str) -> Result<Arc<File>, StorageError> {
         let mut handles = held(&self.writing);
-        if let Some((_, file)) = handles.iter().find(|(known, _)| known == name) {
+        if let Some(place) = handles.iter().position(|(known, _)| known == name) {
+            // The last one is the last to be closed: what is being written stays open until it is synced.
+            handles[place..].rotate_left(1);
+            let (_, file) = handles.last().expect("it was found, so there is one");
             return Ok(Arc::clone(file));
         }
         let file = OpenOptions::new().read(true).write(true).open(self.path(name));
@@ -206,8 +209,8 @@ impl Storage for FileStorage {
 /// Name of the lock file.
 const LOCK_NAME: &str = "lock";
 
-/// Files kept open for writing: the active segment, the next one, one in quarantine.
-const WRITING_COUNT_MAX: usize = 4;
+/// Files kept open for writing: the active segment, the next one, the watermark, the reserve, sidecars, some in quarantine.
+const WRITING_COUNT_MAX: usize = 16;
 
 /// Files kept open for reading: 128.
 const READING_COUNT_MAX: usize = 128;

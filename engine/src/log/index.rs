@@ -3,6 +3,7 @@
 use super::chain::Chain;
 use super::directory::Segment;
 use super::segment::Identity;
+use super::sidecar::Sidecar;
 use super::storage::Storage;
 use crate::ids::Position;
 use std::collections::VecDeque;
@@ -82,6 +83,24 @@ impl Index {
     /// A new last segment, which has no group yet.
     pub(crate) fn add_segment(&mut self, segment: Segment) {
         self.segments.push(segment);
+    }
+
+    /// A sealed segment, the next after those that are known, with the places that its sidecar tells.
+    pub(crate) fn add_sealed(&mut self, segment: Segment, sidecar: &Sidecar) {
+        let number = u32::try_from(self.segments.len()).expect("segment numbers are u32");
+        self.segments.push(segment);
+        let entries = sidecar.entries.iter();
+        self.entries.extend(entries.map(|(first, offset)| Entry { first: *first, segment: number, offset: *offset }));
+        self.head = sidecar.last;
+        self.chain = sidecar.chain;
+        self.prefixes.clear();
+    }
+
+    /// The known places of the last segment's groups.
+    pub(crate) fn last_places(&self) -> Vec<(Position, u32)> {
+        let last = u32::try_from(self.segments.len().saturating_sub(1)).expect("segment numbers are u32");
+        let start = self.entries.partition_point(|entry| entry.segment < last);
+        self.entries[start..].iter().map(|entry| (entry.first, entry.offset)).collect()
     }
 
     /// The segments but for the last one: nothing is appended to them any more.

@@ -97,6 +97,12 @@ impl MemoryStorage {
         self.disk().fault = Some((change, fault));
     }
 
+    /// Whether it still has power: nothing works any more after [`Fault::PowerCut`].
+    #[must_use]
+    pub fn has_power(&self) -> bool {
+        !self.disk().dead
+    }
+
     /// Makes creating files fail once all together would be larger than this; `None`: never.
     pub fn limit(&self, bytes_max: Option<u64>) {
         self.disk().bytes_max = bytes_max;

@@ -1,15 +1,18 @@
-//! Opening a log: reading all of it, and putting away what a crash left half-written.
+//! Opening a log: reading its headers and its last segment, and putting away what a crash left half-written.
 
 use super::chain::Chain;
 use super::damage::{Damage, What};
-use super::directory::{Continuation, open_segment, segment_names};
+use super::directory::{Continuation, Segment, open_segment, peek, segment_names};
 use super::error::LogError;
 use super::group::Group;
 use super::index::Index;
-use super::segment::Identity;
+use super::options::LogOptions;
+use super::segment::{Identity, SegmentHeader};
+use super::sidecar::Sidecar;
 use super::storage::{Storage, StorageError};
 use super::tail::{Tail, examine};
 use super::walk::{Step, Walk};
+use super::watermark::Watermark;
 use crate::ids::{Position, Time};
 use std::fmt;
 
@@ -69,58 +72,91 @@ pub(crate) struct Found {
     pub(crate) last_time: Time,
     pub(crate) term: u64,
     pub(crate) ending: Ending,
+    pub(crate) watermark: Option<Watermark>,
+    /// Sealed segments that had to be read because their sidecar was missing or did not fit.
+    pub(crate) rebuilt: Vec<(Segment, Sidecar)>,
 }
 
 /// Why the groups end where they do.
+#[derive(Clone)]
 pub(crate) enum Ending {
     Clean,
     Torn { bytes: u64 },
     Damaged(Damage),
 }
 
-/// Reads the whole log: checksums, positions and links of all segments; the chain of the last one, and its prefixes.
+/// Reads the log: headers and links of all segments; of the last one all checksums, positions, and the chain with its
+/// prefixes; of the sealed ones what their sidecars tell, or everything but the chain where that is asked for.
 ///
-/// `None`: there is no segment file.
-pub(crate) fn find(storage: &dyn Storage) -> Result<Option<Found>, LogError> {
+/// `None`: there is no segment file, and never was.
+pub(crate) fn find(storage: &dyn Storage, options: &LogOptions) -> Result<Option<Found>, LogError> {
+    // Read before the segments: beside a writer they hold at least this when they are read later.
+    let watermark = Watermark::read(storage)?;
+    let known = watermark.map_or(Position::ZERO, |mark| mark.position).max(options.known_durable);
     let names = segment_names(storage)?;
-    let Some((first, others)) = names.split_first() else { return Ok(None) };
+    let Some(first) = names.first() else {
+        let lost =
+            Damage { segment: String::new(), offset: 0, position: Position(1), what: What::Lost { through: known } };
+        return if known == Position::ZERO { Ok(None) } else { Err(lost.into()) };
+    };
     let segment = open_segment(storage, first, &Continuation::FIRST)?;
-    let identity = segment.header.identity;
     let mut found = Found {
-        identity,
+        identity: segment.header.identity,
         index: Index::new(segment.header.chain),
         tail: Walk::whole(segment),
         last_time: Time::default(),
         term: 0,
         ending: Ending::Clean,
+        watermark,
+        rebuilt: Vec::new(),
     };
-    found.read_segment(storage, others.is_empty())?;
-    for (index, name) in others.iter().enumerate() {
+    let next = |index: usize| names.get(index + 1).map(|name| peek(storage, name));
+    found.read_segment(storage, next(0), options)?;
+    for (index, name) in names.iter().enumerate().skip(1) {
         if !matches!(found.ending, Ending::Clean) {
             break;
         }
         let (head, chain) = found.index.head();
-        let number = u32::try_from(index + 2).expect("segment numbers have eight digits");
+        let number = u32::try_from(index + 1).expect("segment numbers have eight digits");
         let expected = Continuation { number, first: head.next(), before: Some((found.identity, chain)) };
         match open_segment(storage, name, &expected) {
             Ok(segment) => {
                 found.identity = segment.header.identity;
                 found.tail = Walk::whole(segment);
-                found.read_segment(storage, index + 1 == others.len())?;
+                found.read_segment(storage, next(index), options)?;
             }
             Err(damage) => found.ending = Ending::Damaged(damage),
         }
     }
+    found.compare(known);
     Ok(Some(found))
 }
 
 impl Found {
-    fn read_segment(&mut self, storage: &dyn Storage, is_last: bool) -> Result<(), LogError> {
-        self.index.add_segment(self.tail.segment().clone());
+    /// Reads the segment at the tail. `next`: the header of the one after it, when there is one and its header is sound.
+    fn read_segment(
+        &mut self,
+        storage: &dyn Storage,
+        next: Option<Option<SegmentHeader>>,
+        options: &LogOptions,
+    ) -> Result<(), LogError> {
+        let segment = self.tail.segment().clone();
+        let is_last = next.is_none();
+        if let Some(next) = next.flatten().filter(|_| !options.read_all)
+            && let Some(sidecar) = Sidecar::read(storage, &segment, &next)
+        {
+            self.skip(segment, &sidecar);
+            return Ok(());
+        }
+        self.index.add_segment(segment.clone());
+        let mut sidecar = Sidecar::before(&segment, self.term, self.last_time);
         loop {
             let damage = match self.tail.step(storage) {
                 Step::Group(offset, group) => match self.take(offset, &group, is_last) {
-                    Ok(()) => continue,
+                    Ok(()) => {
+                        sidecar.add(offset, &group);
+                        continue;
+                    }
                     Err(what) => Damage {
                         segment: self.tail.segment().name.to_string(),
                         offset,
@@ -128,7 +164,11 @@ impl Found {
                         what,
                     },
                 },
-                Step::End => return Ok(()),
+                Step::End if is_last => return Ok(()),
+                Step::End => {
+                    self.rebuilt.push((segment, sidecar));
+                    return Ok(());
+                }
                 Step::Invalid(damage) => damage,
             };
             let torn = is_last && damage.what.may_be_torn();
@@ -138,6 +178,15 @@ impl Found {
             };
             return Ok(());
         }
+    }
+
+    /// Goes behind a sealed segment by what its sidecar tells.
+    fn skip(&mut self, segment: Segment, sidecar: &Sidecar) {
+        if sidecar.last >= segment.header.first {
+            self.term = self.term.max(sidecar.term);
+            self.last_time = sidecar.time;
+        }
+        self.index.add_sealed(segment, sidecar);
     }
 
     fn take(&mut self, offset: u64, group: &Group, is_last: bool) -> Result<(), What> {
@@ -161,6 +210,26 @@ impl Found {
         self.term = group.header.term;
         self.last_time = group.records.last().map_or(self.last_time, |record| record.envelope.time);
         Ok(())
+    }
+
+    /// Holds what was found against what is known to have been durable: a tail that is missing below it is no torn one.
+    fn compare(&mut self, known: Position) {
+        if matches!(self.ending, Ending::Damaged(_)) {
+            return;
+        }
+        let (head, chain) = self.index.head();
+        let differs = self.watermark.is_some_and(|mark| match self.index.prefix(mark.position) {
+            Some(prefix) => prefix != mark.chain.prefix(),
+            None => mark.position == head && mark.chain != chain,
+        });
+        let what = if known > head {
+            What::Lost { through: known }
+        } else if differs {
+            What::OtherHistory
+        } else {
+            return;
+        };
+        self.ending = Ending::Damaged(self.tail.damage(what));
     }
 
     /// Where a log that ends in something half-written has it, and what.

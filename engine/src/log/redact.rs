@@ -58,7 +58,7 @@ impl LogReader {
                 Step::Group(_, group) => {
                     chain = draft.group(group, chain, old.header.identity.salt, is_gone).map_err(|what| {
                         LogError::Corrupt(super::Damage { segment: old.name.to_string(), offset, ..walk.damage(what) })
-                    })?
+                    })?;
                 }
                 Step::End => break,
                 Step::Invalid(damage) => return Err(damage.into()),

@@ -2,33 +2,21 @@
 
 use super::chain::{Chain, LogId};
 use super::directory::Segment;
+use super::encoder::{Encoded, Encoder};
 use super::error::LogError;
-use super::group::{self, GROUP_BYTES_MAX, GroupContext};
 use super::index::{Index, Shared};
+use super::options::LogOptions;
 use super::reader::LogReader;
 use super::record::Record;
 use super::recovery::{Ending, Found, Recovery, find, quarantine};
 use super::redact::remove_drafts;
-use super::segment::{Identity, SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::segment::{Identity, SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::sidecar::Sidecar;
+use super::space::{RESERVE, RoomFor, SPARE, Space, remove_spare};
 use super::storage::{Storage, StorageError};
+use super::watermark::WatermarkKeeper;
 use crate::ids::{Position, Time};
 use std::sync::Arc;
-
-/// How a log is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogOptions {
-    /// Bytes of a new segment, rounded up to 4,096 and to what its first group needs; existing ones keep theirs.
-    /// From 8 KiB to 1 GiB; default 64 MiB.
-    pub segment_bytes: u64,
-    /// Takes no lock, changes nothing, and serves what is before any damage. Default: no.
-    pub read_only: bool,
-}
-
-impl Default for LogOptions {
-    fn default() -> Self {
-        Self { segment_bytes: 64 * 1024 * 1024, read_only: false }
-    }
-}
 
 /// What an append reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +35,8 @@ pub struct Log<S: Storage> {
     active: Active,
     term: u64,
     last_time: Time,
-    segment_bytes: u64,
-    /// Bytes of the spare segment, when there is one.
-    spare_bytes: Option<u64>,
-    buffer: Vec<u8>,
-    prefixes: Vec<[u8; 4]>,
+    space: Arc<Space>,
+    watermark: WatermarkKeeper,
     _lock: Option<Lock<S>>,
 }
 
@@ -81,7 +66,9 @@ impl<S: Storage> Drop for Lock<S> {
 impl<S: Storage> Log<S> {
     /// Opens the log in `storage`, or creates it. `entropy` becomes the identity of a new log: 16 random bytes.
     ///
-    /// Reads everything. A tail that a crash left half-written is moved to `quarantine/` and told in [`Recovery`].
+    /// Reads the headers of all segments and all of the last one. A sealed segment's records are verified when they are read,
+    /// unless [`LogOptions::read_all`] asks for it. A tail that a crash left half-written is moved to `quarantine/` and told
+    /// in [`Recovery`].
     ///
     /// # Errors
     /// [`LogError::Locked`], [`LogError::Format`], [`LogError::Corrupt`] (when not read-only), [`LogError::Absent`] (when
@@ -89,12 +76,12 @@ impl<S: Storage> Log<S> {
     pub fn open(storage: S, options: LogOptions, entropy: [u8; 16]) -> Result<(Self, Recovery), LogError> {
         let storage = Arc::new(storage);
         if options.read_only {
-            let found = find(&*storage)?.ok_or(LogError::Absent)?;
-            return Ok(Self::serve(storage, found));
+            let found = find(&*storage, &options)?.ok_or(LogError::Absent)?;
+            return Self::serve(storage, &options, found);
         }
         storage.lock()?;
         let lock = Lock(Arc::clone(&storage));
-        match find(&*storage)? {
+        match find(&*storage, &options)? {
             Some(found) => Self::resume(storage, &options, found, lock),
             None => Self::begin(storage, &options, &entropy, lock),
         }
@@ -102,7 +89,7 @@ impl<S: Storage> Log<S> {
 
     /// Appends the records as one group: one write and one sync. When it returns, they are durable and readers see them.
     ///
-    /// They are at least one, and fit one group (see [`group::group_bytes`]).
+    /// They are at least one, and fit one group (see [`super::group_bytes`]).
     ///
     /// # Errors
     /// [`LogError::TooLarge`] and [`LogError::Full`] leave the log as it was: nothing of the batch was written. After any
@@ -112,42 +99,78 @@ impl<S: Storage> Log<S> {
     /// When the positions do not follow the log's last one without a gap, or a time is before the one before.
     pub fn append(&mut self, records: &[Record]) -> Result<Appended, LogError> {
         self.writable()?;
-        self.check(records)?;
-        let bytes = group::group_bytes(records) as u64;
-        if bytes > self.active.bytes - self.active.offset {
-            self.roll(bytes)?;
+        let group = self.encoder().encode(records)?;
+        self.write(&group)
+    }
+
+    /// What makes groups to follow those that are durable, ahead of the disk. Whoever takes it is the only one to append.
+    #[must_use]
+    pub fn encoder(&self) -> Encoder {
+        let (last, chain) = self.head();
+        Encoder { term: self.term, salt: self.shared.identity.salt, last, chain, time: self.last_time }
+    }
+
+    /// Writes and syncs a group that follows the last durable one. When it returns, its events are durable and readers see
+    /// them: at most this one group is unsynced on disk at any time.
+    ///
+    /// # Errors
+    /// As for [`Log::append`], but [`LogError::TooLarge`].
+    ///
+    /// # Panics
+    /// When the group does not follow the last durable one.
+    pub fn write(&mut self, group: &Encoded) -> Result<Appended, LogError> {
+        self.writable()?;
+        let head = self.head().0;
+        assert!(group.first == head.next(), "group of position {} is written after {head}", group.first);
+        if group.bytes() > self.bytes_left() {
+            self.roll(group.bytes())?;
         }
-        let (head, chain) = self.head();
-        let salt = self.shared.identity.salt;
-        let context = GroupContext { term: self.term, durable_through: head, salt, chain };
-        let Self { buffer, prefixes, .. } = self;
-        prefixes.clear();
-        let chain = group::encode_into(records, &context, buffer, |chain| prefixes.push(chain.prefix()));
-        let write = self.storage.write_at(&self.active.name, self.active.offset, &self.buffer);
+        let write = self.storage.write_at(&self.active.name, self.active.offset, &group.bytes);
         write.and_then(|()| self.storage.sync_data(&self.active.name)).map_err(|error| self.poison(error))?;
 
         // ---- durability line: only now may anybody see the events ----
-        let last = Position(head.0 + records.len() as u64);
+        let Encoded { last, chain, .. } = *group;
         let mut index = self.shared.index_mut();
         index.add_group(self.active.offset, last, chain);
-        index.add_prefixes(&self.prefixes);
+        index.add_prefixes(&group.prefixes);
         drop(index);
-        self.active.offset += bytes;
-        self.last_time = records.last().map_or(self.last_time, |record| record.envelope.time);
+        self.active.offset += group.bytes();
+        self.last_time = group.time;
+        self.watermark.raise(&*self.storage, last, chain);
         Ok(Appended { chain, last })
     }
 
-    /// Makes the next segment while there is time, when the active one is more than half full. An append that needs it
-    /// does not wait for it then.
+    /// Makes the next segment while there is time, when [`Log::wants_room`] says so. An append that needs it does not wait
+    /// for it then. A full disk is no failure.
     ///
     /// # Errors
-    /// [`LogError::Full`] leaves the log as it was. Any other error poisons it.
+    /// The storage fails, which poisons the log.
     pub fn prepare(&mut self) -> Result<(), LogError> {
         self.writable()?;
-        if self.spare_bytes.is_some() || self.active.offset < self.active.bytes / 2 {
+        if !self.wants_room() {
             return Ok(());
         }
-        self.make_spare(self.segment_bytes)
+        let prepared = self.space.prepare();
+        prepared.inspect_err(|_| self.state = State::Poisoned)
+    }
+
+    /// Whether [`Space::prepare`] has something to do: the active segment is more than half full and there is no next one,
+    /// or the reserve was given up.
+    #[must_use]
+    pub fn wants_room(&self) -> bool {
+        let is_half_full = self.active.offset > self.active.bytes / 2;
+        (is_half_full && self.space.spare_bytes().is_none()) || !self.space.is_reserved()
+    }
+
+    /// The space ahead of need, to be prepared from any thread.
+    #[must_use]
+    pub fn space(&self) -> Arc<Space> {
+        Arc::clone(&self.space)
+    }
+
+    /// Bytes that the active segment has room for.
+    pub(crate) fn bytes_left(&self) -> u64 {
+        self.active.bytes - self.active.offset
     }
 
     /// A reader of what is durable, for any thread.
@@ -186,6 +209,12 @@ impl<S: Storage> Log<S> {
         &self.storage
     }
 
+    /// Whether nothing can be appended because the log was opened so.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.state == State::ReadOnly
+    }
+
     fn begin(
         storage: Arc<S>,
         options: &LogOptions,
@@ -196,6 +225,7 @@ impl<S: Storage> Log<S> {
         remove_drafts(&*storage)?;
         let identity = Identity::fresh(entropy);
         let chain = Chain::start(identity.log);
+        let space = Space::open(Arc::clone(&storage) as Arc<dyn Storage>, options)?;
         let shared = Arc::new(Shared::new(Arc::clone(&storage) as Arc<dyn Storage>, identity, Index::new(chain)));
         let mut log = Self {
             shared,
@@ -203,14 +233,13 @@ impl<S: Storage> Log<S> {
             active: Active { number: 0, name: "".into(), bytes: 0, offset: 0 },
             term: 1,
             last_time: Time::default(),
-            segment_bytes: segment_bytes(options),
-            spare_bytes: None,
-            buffer: Vec::new(),
-            prefixes: Vec::new(),
+            space: Arc::new(space),
+            watermark: WatermarkKeeper::default(),
             storage,
             _lock: Some(lock),
         };
         log.roll(0)?;
+        log.settle(None)?;
         let recovery = Recovery {
             fresh: true,
             last: Position::ZERO,
@@ -235,18 +264,29 @@ impl<S: Storage> Log<S> {
         remove_drafts(&*storage)?;
         let mut torn = found.half_written();
         if let Some(torn) = &mut torn {
-            quarantine(&*storage, torn)?;
+            make_room_for_quarantine(&*storage, quarantine(&*storage, torn), || quarantine(&*storage, torn))?;
         }
-        let (mut log, mut recovery) = Self::serve(storage, found);
+        for (segment, sidecar) in &found.rebuilt {
+            // The next opening will do it again where this one could not.
+            let _ = sidecar.write(&*storage, segment);
+        }
+        let watermark = found.watermark;
+        let (mut log, mut recovery) = Self::serve(storage, options, found)?;
         recovery.quarantined = torn;
         log.state = State::Open;
-        log.segment_bytes = segment_bytes(options);
         log._lock = Some(lock);
+        log.settle(watermark)?;
         Ok((log, recovery))
     }
 
+    /// Makes what a log that is open for writing has beside its segments.
+    fn settle(&mut self, watermark: Option<super::watermark::Watermark>) -> Result<(), LogError> {
+        self.watermark = WatermarkKeeper::start(&*self.storage, watermark);
+        self.space.restore().map(drop)
+    }
+
     /// The log as it was found, not writable yet.
-    fn serve(storage: Arc<S>, found: Found) -> (Self, Recovery) {
+    fn serve(storage: Arc<S>, options: &LogOptions, found: Found) -> Result<(Self, Recovery), LogError> {
         let (last, chain) = found.index.head();
         let recovery = Recovery {
             fresh: false,
@@ -262,6 +302,10 @@ impl<S: Storage> Log<S> {
         let Segment { name, header } = found.tail.segment().clone();
         let active = Active { number: header.number, name, bytes: header.bytes, offset: found.tail.offset() };
         let shared = Shared::new(Arc::clone(&storage) as Arc<dyn Storage>, found.identity, found.index);
+        let space = match options.read_only {
+            true => Space::none(Arc::clone(&storage) as Arc<dyn Storage>),
+            false => Space::open(Arc::clone(&storage) as Arc<dyn Storage>, options)?,
+        };
         let log = Self {
             shared: Arc::new(shared),
             state: State::ReadOnly,
@@ -269,14 +313,12 @@ impl<S: Storage> Log<S> {
             // Each opening for writing is an ownership of its own.
             term: found.term + 1,
             last_time: found.last_time,
-            segment_bytes: 0,
-            spare_bytes: None,
-            buffer: Vec::new(),
-            prefixes: Vec::new(),
+            space: Arc::new(space),
+            watermark: WatermarkKeeper::default(),
             storage,
             _lock: None,
         };
-        (log, recovery)
+        Ok((log, recovery))
     }
 
     pub(crate) fn writable(&self) -> Result<(), LogError> {
@@ -287,39 +329,13 @@ impl<S: Storage> Log<S> {
         }
     }
 
-    fn check(&self, records: &[Record]) -> Result<(), LogError> {
-        assert!(!records.is_empty(), "an append has at least one record");
-        let mut expected = self.head().0;
-        let mut time = self.last_time;
-        for record in records {
-            expected = expected.next();
-            let envelope = &record.envelope;
-            assert!(envelope.position == expected, "position {} is appended, {expected} follows", envelope.position);
-            assert!(envelope.time >= time, "time {} is appended after {}", envelope.time.0, time.0);
-            time = envelope.time;
-            record.check()?;
-        }
-        let bytes = group::group_bytes(records);
-        if bytes > GROUP_BYTES_MAX {
-            return Err(LogError::TooLarge { part: "group", bytes, bytes_max: GROUP_BYTES_MAX });
-        }
-        Ok(())
-    }
-
     /// Goes on in a new segment, which has room for a group of so many bytes.
     ///
     /// The file gets its name only once its header is durable, so a segment with an unreadable header is damage and
     /// never a crash's work; and the name itself is durable before the first group is written.
     fn roll(&mut self, group_bytes: u64) -> Result<(), LogError> {
-        let bytes_min = (SEGMENT_HEADER_BYTES as u64 + group_bytes).next_multiple_of(4096);
-        let bytes = match self.spare_bytes {
-            Some(bytes) if bytes >= bytes_min => bytes,
-            _ => {
-                let bytes = self.segment_bytes.max(bytes_min);
-                self.make_spare(bytes)?;
-                bytes
-            }
-        };
+        let ensured = self.space.ensure(group_bytes, RoomFor::Ordinary);
+        let bytes = ensured.inspect_err(|error| self.give_up_unless_full(error))?;
         let (head, chain) = self.head();
         let number = self.active.number + 1;
         let identity = self.shared.identity;
@@ -327,34 +343,38 @@ impl<S: Storage> Log<S> {
         let name = header.file_name();
         let named = self.storage.write_at(SPARE, 0, &header.encode());
         let named = named.and_then(|()| self.storage.sync_data(SPARE));
-        named.and_then(|()| self.storage.rename(SPARE, &name)).map_err(|error| self.spare_failed(error))?;
-        self.spare_bytes = None;
+        match named.and_then(|()| self.storage.rename(SPARE, &name)) {
+            Ok(()) => self.space.taken(),
+            // It has no name yet and holds nothing: without room for it the log is as it was.
+            Err(StorageError::Full { .. }) => {
+                self.space.discard().inspect_err(|_| self.state = State::Poisoned)?;
+                return Err(LogError::Full);
+            }
+            Err(error) => return Err(self.poison(error)),
+        }
         self.storage.sync_directory("").map_err(|error| self.poison(error))?;
+        self.seal();
         let name: Arc<str> = name.into();
         self.shared.index_mut().add_segment(Segment { name: Arc::clone(&name), header });
         self.active = Active { number, name, bytes, offset: SEGMENT_HEADER_BYTES as u64 };
         Ok(())
     }
 
-    /// Writes the zeros of the next segment. A full disk is met here, before anything of a batch is written.
-    fn make_spare(&mut self, bytes: u64) -> Result<(), LogError> {
-        let made = self.storage.create(SPARE, bytes).and_then(|()| self.storage.sync_data(SPARE));
-        made.map_err(|error| self.spare_failed(error))?;
-        self.spare_bytes = Some(bytes);
-        Ok(())
+    /// Writes the sidecar of the segment that nothing is appended to any more.
+    fn seal(&self) {
+        let index = self.shared.index();
+        let Some(segment) = index.segment(self.active.number).cloned() else { return };
+        let (last, chain) = index.head();
+        let entries = index.last_places();
+        drop(index);
+        let sidecar = Sidecar { last, chain, term: self.term, time: self.last_time, entries };
+        // Without it the next opening reads the segment and makes it anew.
+        let _ = sidecar.write(&*self.storage, &segment);
     }
 
-    /// The spare holds nothing yet: without room for it the log is as it was.
-    fn spare_failed(&mut self, error: StorageError) -> LogError {
-        match error {
-            StorageError::Full { .. } => {
-                self.spare_bytes = None;
-                match self.storage.remove(SPARE) {
-                    Ok(()) => LogError::Full,
-                    Err(error) => self.poison(error),
-                }
-            }
-            error => self.poison(error),
+    fn give_up_unless_full(&mut self, error: &LogError) {
+        if *error != LogError::Full {
+            self.state = State::Poisoned;
         }
     }
 
@@ -364,16 +384,17 @@ impl<S: Storage> Log<S> {
     }
 }
 
-/// Name of the next segment before it has one.
-const SPARE: &str = "spare";
-
-/// A spare that a crash left behind may be shorter than it should be, or not zero.
-fn remove_spare(storage: &dyn Storage) -> Result<(), StorageError> {
-    if storage.list("")?.iter().any(|name| name == SPARE) { storage.remove(SPARE) } else { Ok(()) }
-}
-
-const SEGMENT_BYTES_MIN: u64 = 8 * 1024;
-
-fn segment_bytes(options: &LogOptions) -> u64 {
-    options.segment_bytes.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX).next_multiple_of(4096)
+/// Tries once more without the reserve when the disk had no room for what is to be saved: the next opening makes it anew.
+fn make_room_for_quarantine(
+    storage: &dyn Storage,
+    first: Result<(), StorageError>,
+    again: impl FnOnce() -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
+    match first {
+        Err(StorageError::Full { .. }) if storage.list("")?.iter().any(|name| name == RESERVE) => {
+            storage.remove(RESERVE)?;
+            again()
+        }
+        other => other,
+    }
 }

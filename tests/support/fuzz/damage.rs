@@ -14,7 +14,7 @@ const EVENTS_COUNT: u64 = 60;
 /// Events in one group.
 const GROUP_COUNT: u64 = 5;
 
-const OPTIONS: LogOptions = LogOptions { segment_bytes: 8 * 1024, read_only: false };
+const OPTIONS: LogOptions = LogOptions { segment_bytes: 8 * 1024, ..LogOptions::DEFAULT };
 
 /// Each four bytes change one byte: file, offset (two bytes), bits.
 ///

@@ -103,7 +103,8 @@ impl Life {
     fn commit(&mut self, requests: &[Request]) {
         let committed = self.engine.as_mut().unwrap().commit(requests, NOW);
         let (events, failed) = match committed {
-            Ok(commit) => (commit.events, false),
+            // The power may go while the watermark is written, when everything is durable already.
+            Ok(commit) => (commit.events, !self.disk.has_power()),
             Err(failure) => (failure.events, true),
         };
         events.iter().for_each(|event| self.learn(event));

@@ -7,7 +7,7 @@ use crate::log::directory::{Continuation, Segment, open_segment};
 use crate::log::group::{self, GroupContext};
 use crate::log::walk::{Step, Walk};
 use crate::log::{
-    ChainCheck, Fault, Log, LogError, MemoryStorage, Record, SEGMENT_HEADER_BYTES, Storage, Unsynced, What,
+    ChainCheck, Fault, Log, LogError, LogOptions, MemoryStorage, Record, SEGMENT_HEADER_BYTES, Storage, Unsynced, What,
 };
 
 fn verified(storage: &MemoryStorage) -> u64 {
@@ -46,24 +46,44 @@ fn every_flipped_byte_is_found_by_the_auditor_and_never_silent_on_opening() {
             assert!(damage.offset <= offset as u64 || is_table, "{offset}: {damage}");
             assert_ne!(damage.what, What::SegmentForeign, "{offset}: checksums come first");
 
-            // Opening changes the disk when it quarantines: give it a copy.
-            let copy = storage.crash(Unsynced::Kept);
-            match Log::open(copy.clone(), SMALL, ENTROPY) {
-                Err(LogError::Corrupt(damage)) => assert_eq!(damage.segment, *name),
-                Err(other) => panic!("offset {offset} gave {other}"),
-                Ok((log, recovery)) => {
-                    assert_eq!(index, 1, "offset {offset}: only the last segment has a tail");
-                    let lost = recovery.quarantined.expect("the loss is told");
-                    assert_eq!(lost.position, log.head().0.next());
-                    assert!(recovery.last.0 == records.len() as u64 || recovery.last.0 == records.len() as u64 - 3);
-                    assert_eq!(all_records(&log), records[..usize::try_from(recovery.last.0).unwrap()]);
-                    assert_eq!(verified(&copy), recovery.last.0);
-                }
-            }
+            opening_tells(&storage, name, index == 1, offset % 2 == 0, &records);
             storage.flip(name, offset, mask);
         }
     }
     assert_eq!(verified(&storage), records.len() as u64);
+}
+
+/// Opens a copy whose only damage is in the segment called `name`, with its watermark and sidecar or without them.
+fn opening_tells(damaged: &MemoryStorage, name: &str, is_last: bool, keeps: bool, records: &[Record]) {
+    // Opening changes the disk when it quarantines: give it a copy.
+    let copy = damaged.crash(Unsynced::Kept);
+    if !keeps {
+        for file in copy.list("").unwrap().iter().filter(|file| file.ends_with(".idx") || *file == "watermark") {
+            copy.remove(file).unwrap();
+        }
+    }
+    match Log::open(copy.clone(), SMALL, ENTROPY) {
+        Err(LogError::Corrupt(damage)) => assert_eq!(damage.segment, *name),
+        Err(other) => panic!("{other}"),
+        Ok((log, _)) if !is_last => {
+            // Its sidecar told where its groups are: what is wrong in them is told when they are read.
+            assert!(keeps);
+            let read: Vec<_> = log.reader().scan_checked(Position(1), ChainCheck::Verify).collect();
+            let whole = read.iter().filter_map(|record| record.as_ref().ok()).zip(records).all(|(read, is)| read == is);
+            assert!(whole && (read.len() == records.len() || matches!(read.last(), Some(Err(LogError::Corrupt(_))))));
+            let all = LogOptions { read_all: true, ..SMALL };
+            drop(log);
+            assert!(matches!(Log::open(copy, all, ENTROPY), Err(LogError::Corrupt(damage)) if damage.segment == *name));
+        }
+        Ok((log, recovery)) => {
+            assert!(!keeps || recovery.last.0 == records.len() as u64, "what the watermark covers is no torn tail");
+            let lost = recovery.quarantined.expect("the loss is told");
+            assert_eq!(lost.position, log.head().0.next());
+            assert!(recovery.last.0 == records.len() as u64 || recovery.last.0 == records.len() as u64 - 3);
+            assert_eq!(all_records(&log), records[..usize::try_from(recovery.last.0).unwrap()]);
+            assert_eq!(verified(&copy), recovery.last.0);
+        }
+    }
 }
 
 #[test]

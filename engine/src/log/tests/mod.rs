@@ -8,6 +8,8 @@ mod decode;
 mod golden;
 mod recovery;
 mod redact;
+mod sidecar;
+mod watermark;
 
 use super::{Envelope, FileStorage, Log, LogOptions, MemoryStorage, Record, Recovery, Storage};
 use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
@@ -63,8 +65,8 @@ impl Author {
     }
 }
 
-const SMALL: LogOptions = LogOptions { segment_bytes: 8 * 1024, read_only: false };
-const READ_ONLY: LogOptions = LogOptions { segment_bytes: 8 * 1024, read_only: true };
+const SMALL: LogOptions = LogOptions { segment_bytes: 8 * 1024, reserve_bytes: Some(0), ..LogOptions::DEFAULT };
+const READ_ONLY: LogOptions = LogOptions { read_only: true, ..SMALL };
 const ENTROPY: [u8; 16] = [3; 16];
 
 fn open<S: Storage>(storage: S) -> (Log<S>, Recovery) {

@@ -130,7 +130,7 @@ fn bytes_beyond_the_reach_of_one_group_are_never_a_torn_tail() {
     // Without a header, it is that of the largest group.
     for (distance, is_torn) in [(GROUP_BYTES_MAX - 1, true), (GROUP_BYTES_MAX, false)] {
         let storage = MemoryStorage::new();
-        let options = LogOptions { segment_bytes: 1024 * 1024, read_only: false };
+        let options = LogOptions { segment_bytes: 1024 * 1024, ..SMALL };
         drop(Log::open(storage.clone(), options, ENTROPY).unwrap());
         storage.flip(&segment_names(&storage)[0], SEGMENT_HEADER_BYTES + distance, 1);
         match Log::open(storage, options, ENTROPY) {
