@@ -6,7 +6,7 @@ use xtask::child::Child;
 use xtask::workspace::{Workspace, root};
 
 /// Direct dependencies that each package may have on the others; it may have fewer.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("tidings-wire", &[]),
     ("tidings-engine", &["tidings-wire"]),
     ("tidings-projections", &["tidings-wire", "tidings-engine"]),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
         "tidings-server",
         &["tidings-wire", "tidings-engine", "tidings-projections", "tidings-adapters", "tidings-client"],
     ),
+    ("tidings-verifier", &[]),
     (
         "testkit",
         &[
@@ -25,6 +26,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
             "tidings-adapters",
             "tidings-server",
             "tidings-client",
+            "tidings-verifier",
         ],
     ),
     ("tidings-fuzz", &["testkit"]),
@@ -37,6 +39,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
             "tidings-adapters",
             "tidings-server",
             "tidings-client",
+            "tidings-verifier",
             "testkit",
         ],
     ),
@@ -72,6 +75,9 @@ const IMPURE: [&str; 22] = [
     "log4rs",
 ];
 
+/// What the engine encodes, hashes and checks the log with.
+const FOR_BYTES_OF_THE_LOG: [&str; 5] = ["aws-lc-rs", "bytes", "crc32c", "data-encoding", "postcard"];
+
 #[test]
 fn each_package_depends_on_lower_layers_alone() {
     let workspace = Workspace::read(&root().unwrap()).unwrap();
@@ -97,6 +103,7 @@ fn nothing_of_the_product_depends_on_what_tests_it() {
         "tidings-adapters",
         "tidings-server",
         "tidings-client",
+        "tidings-verifier",
     ];
     for name in product {
         let reached = reached_by(&workspace, name);
@@ -114,6 +121,18 @@ fn a_pure_package_reaches_no_runtime_socket_clock_or_randomness() {
         let impure: Vec<&&str> = IMPURE.iter().filter(|impure| reached.contains(**impure)).collect();
         assert!(impure.is_empty(), "{name} reaches {impure:?}; see `cargo tree -p {name} -i {}`", impure[0]);
     }
+}
+
+/// A mistake in what both use would be made twice and found by neither.
+#[test]
+fn the_verifier_shares_nothing_with_the_engine_that_could_hide_its_mistakes() {
+    let workspace = Workspace::read(&root().unwrap()).unwrap();
+    let (engine, verifier) = (reached_by(&workspace, "tidings-engine"), reached_by(&workspace, "tidings-verifier"));
+    let of_the_engine: Vec<&&str> = FOR_BYTES_OF_THE_LOG.iter().filter(|name| !engine.contains(**name)).collect();
+    assert!(of_the_engine.is_empty(), "the engine no longer uses {of_the_engine:?}");
+    let shared: Vec<&&str> = FOR_BYTES_OF_THE_LOG.iter().filter(|name| verifier.contains(**name)).collect();
+    assert!(shared.is_empty(), "tidings-verifier reaches {shared:?}");
+    assert!(!verifier.contains("tidings-engine"), "tidings-verifier reaches the engine");
 }
 
 #[test]

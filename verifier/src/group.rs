@@ -77,7 +77,7 @@ pub(crate) fn read(header: &Header, bytes: &[u8]) -> Result<(Vec<Event>, [u8; 32
     let mut start = records_at;
     for index in 0..header.count {
         let inside = |what| Inside { offset: start, index, what };
-        let end = records_at + length_at(table, 4 * index as usize);
+        let end = records_at.saturating_add(length_at(table, 4 * index as usize));
         if end < start || end > trailer_at {
             return Err(inside(What::RecordHeader));
         }
