@@ -27,7 +27,7 @@ fn check(bytes: &[u8]) {
 }
 
 /// The bytes cut to one group whose magic, length and checksums are right; its counts and ends stay as they were.
-fn with_sound_checksums(data: &[u8]) -> Vec<u8> {
+pub(super) fn with_sound_checksums(data: &[u8]) -> Vec<u8> {
     let mut bytes = data.to_vec();
     let Some(payload_bytes) = bytes.len().checked_sub(HEADER_BYTES + TRAILER_BYTES) else { return bytes };
     bytes[..4].copy_from_slice(b"TdG1");

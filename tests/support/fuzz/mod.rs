@@ -8,6 +8,7 @@ pub mod damage;
 pub mod frame;
 pub mod group;
 pub mod session;
+pub mod verifier;
 
 /// One fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -24,4 +25,5 @@ pub const TARGETS: &[FuzzTarget] = &[
     FuzzTarget { name: "frame", run: frame::run },
     FuzzTarget { name: "group", run: group::run },
     FuzzTarget { name: "session", run: session::run },
+    FuzzTarget { name: "verifier", run: verifier::run },
 ];
