@@ -1,7 +1,9 @@
 //! The configuration: a file, then `TIDINGS__SECTION__KEY` of the environment, then flags. Unknown keys are errors.
 
+mod interval;
 mod layers;
 
+pub use interval::{Interval, IntervalError};
 pub use layers::{ConfigError, load};
 
 #[cfg(test)]
@@ -36,6 +38,8 @@ pub struct Config {
     pub token: Token,
     /// The log.
     pub log: Log,
+    /// Signed checkpoints.
+    pub checkpoints: Checkpoints,
     /// Every limit an operator may set.
     pub limits: Limits,
 }
@@ -141,6 +145,22 @@ pub struct Log {
     pub reserve_bytes: Option<u64>,
 }
 
+/// Signed checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checkpoints {
+    /// How often one is signed while events are recorded: `1m`. From one second to one day.
+    pub interval: Interval,
+    /// Folders that they are written to besides the data directory. They exist; one at least should outlive this machine.
+    pub sinks: Vec<PathBuf>,
+}
+
+impl Default for Checkpoints {
+    fn default() -> Self {
+        Self { interval: Interval::MINUTE, sinks: Vec::new() }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -154,6 +174,7 @@ impl Default for Config {
             keys: Vec::new(),
             token: Token::default(),
             log: Log::default(),
+            checkpoints: Checkpoints::default(),
             limits: Limits::default(),
         }
     }

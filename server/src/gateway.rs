@@ -1,5 +1,6 @@
 //! The server as adapters see it: admission, origins, sessions, and the questions of HTTP routes.
 
+use crate::checkpoints::Checkpoints;
 use crate::config::Public;
 use crate::connection::{Connection, Driven};
 use crate::connection_counts::ConnectionCounts;
@@ -54,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) dev_key: Option<[u8; 32]>,
     pub(crate) counts: Arc<ConnectionCounts>,
     pub(crate) session_seed: [u8; 16],
+    pub(crate) checkpoints: Checkpoints,
 }
 
 /// One node, shared by everything that serves.
@@ -78,6 +80,7 @@ pub struct Server {
     is_secure: bool,
     pinned: Option<String>,
     dev_key: Option<[u8; 32]>,
+    checkpoints: Checkpoints,
     seed: [u8; 16],
     next: AtomicU64,
     leaving: AtomicBool,
@@ -126,6 +129,7 @@ impl Server {
             is_secure: parts.is_secure,
             pinned: parts.pinned,
             dev_key: parts.dev_key,
+            checkpoints: parts.checkpoints,
             seed: parts.session_seed,
             next: AtomicU64::new(1),
             leaving: AtomicBool::new(false),
@@ -341,6 +345,10 @@ impl Api for Server {
 
     fn ready(&self) -> Result<(), &'static str> {
         if self.leaving.load(Ordering::Relaxed) { Err("the server is leaving") } else { Ok(()) }
+    }
+
+    fn warnings(&self) -> Vec<&'static str> {
+        self.checkpoints.warnings()
     }
 
     fn dev_token(&self, tenant: &str, user: &str, roles: &[String]) -> Option<Result<String, Rejection>> {

@@ -9,6 +9,7 @@ use crate::origins::Origins;
 use crate::secrets::{self, SecretError};
 use crate::tls::{Certificate, CertificateError};
 use crate::verifier::{self, KeyError};
+use crate::checkpoints::{self, AdoptionError, Keeping};
 use crate::{assets, clock, entropy, telemetry, writer};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,6 +60,9 @@ pub enum StartError {
     /// The log does not open.
     #[error("log: {0}")]
     Log(#[from] OpenError),
+    /// The key that signs checkpoints was not adopted.
+    #[error(transparent)]
+    Checkpoints(#[from] Box<AdoptionError>),
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -87,6 +91,7 @@ impl StartError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Log(error) if error.is_damage() => Exit::Damage,
+            Self::Checkpoints(error) if error.log().is_some() => Exit::Storage,
             _ => Exit::Failed,
         }
     }
@@ -98,6 +103,7 @@ pub struct Node {
     host: Host<Server>,
     endpoint: quinn::Endpoint,
     threads: Vec<JoinHandle<()>>,
+    keeping: Keeping,
     ending: watch::Receiver<Ending>,
     addresses: Addresses,
     orders: Orders,
@@ -147,7 +153,8 @@ impl Node {
         }
         let keys = Arc::new(Keys::new(&secrets::log_secret(&config.data)?));
         let dev_key = if is_dev { Some(secrets::dev_key(&config.data)?) } else { None };
-        let engine = open_engine(&config, profile, &keys)?;
+        let mut engine = open_engine(&config, profile, &keys)?;
+        let keeping = checkpoints::start(&mut engine, &config.data, &config.checkpoints, clock::now())?;
         let certificate = match &config.tls {
             Some(tls) => Certificate::read(tls)?,
             None => Certificate::self_signed()?,
@@ -190,6 +197,7 @@ impl Node {
             dev_key,
             counts: Arc::clone(&counts),
             session_seed: entropy::bytes()?,
+            checkpoints: keeping.checkpoints.clone(),
         });
         let host = Host::new(Arc::clone(&server));
         let files = if is_dev { Assets { files: assets::ASSETS.to_vec() } } else { Assets::default() };
@@ -198,11 +206,12 @@ impl Node {
         let handshake = Duration::from_millis(config.limits.handshake_ms_max);
         tokio::spawn(tcp::serve(http, router, host.clone(), TcpOptions { tls, handshake }));
         tokio::spawn(quic::serve(endpoint.clone(), host.clone(), quic_options));
-        let admin_routes = telemetry::admin_routes(metrics.clone());
+        let signing = checkpoints::admin_routes(keeping.checkpoints.clone());
+        let admin_routes = telemetry::admin_routes(metrics.clone()).merge(signing);
         tokio::spawn(async move { axum::serve(admin, admin_routes).await });
         tokio::spawn(telemetry::keep_up(metrics, counts));
         let threads = vec![writer_thread, inbox_thread];
-        Ok(Self { server, host, endpoint, threads, ending, addresses, orders })
+        Ok(Self { server, host, endpoint, threads, keeping, ending, addresses, orders })
     }
 
     /// Where HTTP is served.
@@ -251,6 +260,7 @@ impl Node {
             // Joined on a thread that may block: the writer may be in its last sync.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+        self.keeping.end().await;
         Exit::Done
     }
 }

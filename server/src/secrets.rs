@@ -50,16 +50,24 @@ pub fn dev_key(data: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
     read_or_make(&data.join(DEV_KEY))
 }
 
-fn read_or_make(path: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
-    let failed = |source| SecretError::File { path: path.to_owned(), source };
+/// Reads a secret of its own file, making it when there is none.
+pub(crate) fn read_or_make(path: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
+    match read(path)? {
+        Some(secret) => Ok(secret),
+        None => make(path).map_err(|source| SecretError::File { path: path.to_owned(), source }),
+    }
+}
+
+/// Reads a secret of its own file; `None` when there is none.
+pub(crate) fn read(path: &Path) -> Result<Option<[u8; SECRET_BYTES]>, SecretError> {
     match fs::read(path) {
         Ok(text) => {
             let malformed = || SecretError::Malformed { path: path.to_owned() };
             let bytes = HEXLOWER_PERMISSIVE.decode(text.trim_ascii()).map_err(|_| malformed())?;
-            bytes.try_into().map_err(|_| malformed())
+            Ok(Some(bytes.try_into().map_err(|_| malformed())?))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path).map_err(failed),
-        Err(error) => Err(failed(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SecretError::File { path: path.to_owned(), source }),
     }
 }
 

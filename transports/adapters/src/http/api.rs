@@ -113,6 +113,9 @@ pub trait Api: Send + Sync + 'static {
     /// Why not, in a plain sentence.
     fn ready(&self) -> Result<(), &'static str>;
 
+    /// What an operator should look into although requests are served: a plain sentence each, told to everyone.
+    fn warnings(&self) -> Vec<&'static str>;
+
     /// Signs a token for the demo page; `None` without `--dev`.
     fn dev_token(&self, tenant: &str, user: &str, roles: &[String]) -> Option<Result<String, Rejection>>;
 

@@ -15,9 +15,10 @@ pub(super) fn health() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// `GET /readyz`.
+/// `GET /readyz`. Warnings do not make a server unready: they are for whoever looks.
 pub(super) fn readiness<A: Api>(api: &A) -> Result<Response, Refusal> {
-    api.ready().map(|()| health()).map_err(|why| Refusal::new(ReplyCode::Unavailable, why))
+    api.ready().map_err(|why| Refusal::new(ReplyCode::Unavailable, why))?;
+    Ok(Json(json!({ "status": "ok", "warnings": api.warnings() })).into_response())
 }
 
 /// `POST /dev/token`.

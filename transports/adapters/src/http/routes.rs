@@ -206,7 +206,7 @@ const fn marking_many(path: &'static str, marking: BulkMarking, summary: &'stati
 /// Every route but the files of the demo page.
 pub const ROUTES: &[Route] = &[
     open("/healthz", Operation::Health, "Health", "Whether the process lives."),
-    open("/readyz", Operation::Ready, "Health", "Whether requests can be served."),
+    open("/readyz", Operation::Ready, "Ready", "Whether requests can be served, and what to look into."),
     open("/v1/openapi.json", Operation::OpenApi, "OpenApi", "This document."),
     open("/v1/connect", Operation::Discovery, "Discovery", "Where the carriers are."),
     Route {

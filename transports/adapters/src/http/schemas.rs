@@ -20,6 +20,7 @@ pub(super) fn schemas() -> Value {
         "Problem": problem(),
         "Publish": publish(),
         "PublishedAnswer": published_answer(),
+        "Ready": object(&["status", "warnings"], json!({ "status": { "const": "ok" }, "warnings": strings() })),
         "Redirect": object(&["url"], json!({ "url": string(), "target": string() })),
         "Severity": { "enum": ["high", "medium", "low", "none"] },
         "Tags": tags(),

@@ -181,3 +181,14 @@ async fn a_server_that_is_not_ready_says_so_and_lives_all_the_same() {
     *fake.not_ready.lock() = None;
     assert_eq!(ask(&site, request("GET", "/readyz").body(Body::empty()).unwrap()).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_ready_server_tells_what_to_look_into_and_stays_ready() {
+    let fake = fake();
+    let site = site(&fake, Assets::default());
+    for warnings in [vec![], vec!["a checkpoint sink failed"]] {
+        fake.warnings.lock().clone_from(&warnings);
+        let ready = ask(&site, request("GET", "/readyz").body(Body::empty()).unwrap()).await;
+        assert_eq!((ready.status.as_u16(), &ready.json()["warnings"]), (200, &serde_json::json!(warnings)));
+    }
+}

@@ -31,6 +31,7 @@ pub(super) struct Fake {
     /// Given instead of the usual outcome.
     pub(super) outcome: Mutex<Option<Outcome>>,
     pub(super) not_ready: Mutex<Option<&'static str>>,
+    pub(super) warnings: Mutex<Vec<&'static str>>,
     pub(super) submitted: Mutex<Vec<Request>>,
     pub(super) asked: Mutex<Vec<Question>>,
     pub(super) tokens: Mutex<Vec<Option<String>>>,
@@ -46,6 +47,7 @@ impl Fake {
             secure: false,
             outcome: Mutex::default(),
             not_ready: Mutex::default(),
+            warnings: Mutex::default(),
             submitted: Mutex::default(),
             asked: Mutex::default(),
             tokens: Mutex::default(),
@@ -157,6 +159,10 @@ impl Api for Fake {
 
     fn discovery(&self, host: Option<&str>) -> Value {
         json!({ "websocket": { "url": format!("ws://{}/v1/connect/websocket", host.unwrap_or("?")) } })
+    }
+
+    fn warnings(&self) -> Vec<&'static str> {
+        self.warnings.lock().clone()
     }
 
     fn ready(&self) -> Result<(), &'static str> {
