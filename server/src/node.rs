@@ -1,5 +1,6 @@
 //! Assembly: opens the log, starts the threads and listeners, and ends them in order.
 
+use crate::checkpoints::{self, AdoptionError, Keeping};
 use crate::config::Config;
 use crate::connection_counts::ConnectionCounts;
 use crate::exit::Exit;
@@ -9,7 +10,6 @@ use crate::origins::Origins;
 use crate::secrets::{self, SecretError};
 use crate::tls::{Certificate, CertificateError};
 use crate::verifier::{self, KeyError};
-use crate::checkpoints::{self, AdoptionError, Keeping};
 use crate::{assets, clock, entropy, telemetry, writer};
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -14,7 +14,8 @@ pub struct Trust {
     believed: Vec<Believed>,
     /// Keys that the log adopted and that no believed key endorsed.
     unendorsed: Vec<(VerifierKey, Position)>,
-    last_adopted: Option<VerifierKey>,
+    /// Every key that the log adopted, in order.
+    adopted: Vec<VerifierKey>,
     /// Nobody gave a key: the first one that the log adopts is believed.
     takes_first: bool,
 }
@@ -66,7 +67,7 @@ impl Trust {
             origin: origin(log),
             believed: keys.iter().map(given).collect(),
             unendorsed: Vec::new(),
-            last_adopted: None,
+            adopted: Vec::new(),
             takes_first: keys.is_empty(),
         }
     }
@@ -75,7 +76,8 @@ impl Trust {
     pub fn adopted(&mut self, position: Position, public: [u8; 32], endorsement: &[u8]) {
         let key = VerifierKey::new(&self.origin, public).expect("an origin has neither space nor plus");
         let is_first = std::mem::take(&mut self.takes_first);
-        let before = self.last_adopted.replace(key.clone());
+        let before = self.adopted.last().cloned();
+        self.adopted.push(key.clone());
         let is_endorsed = self.believed.iter().any(|believed| {
             let precedes = before.is_none() || before.as_ref() == Some(&believed.key);
             believed.replaced.is_none() && precedes && believed.key.has_endorsed(&key, endorsement)
@@ -97,10 +99,10 @@ impl Trust {
         }
     }
 
-    /// The key that the log adopted last.
+    /// The keys that the log adopted so far, in order, believed or not: the last one signs now.
     #[must_use]
-    pub const fn last_adopted(&self) -> Option<&VerifierKey> {
-        self.last_adopted.as_ref()
+    pub fn adopted_keys(&self) -> &[VerifierKey] {
+        &self.adopted
     }
 
     /// Who signed a checkpoint, as far as the log was read.

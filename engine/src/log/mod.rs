@@ -14,6 +14,7 @@
 
 pub mod audit;
 mod chain;
+mod copy;
 mod damage;
 mod directory;
 mod encoder;
@@ -43,6 +44,7 @@ mod writer;
 
 pub(crate) use chain::sha256;
 pub use chain::{Chain, LogId};
+pub use copy::copy;
 pub use damage::{Damage, What};
 pub use encoder::{Encoded, Encoder};
 pub use envelope::Envelope;

@@ -165,7 +165,10 @@ impl Keeper {
                     warn!(checkpoint = text, "a checkpoint of an earlier epoch knows events that were given up");
                 }
                 Ok(Standing::Doubtful(text)) => {
-                    warn!(checkpoint = text, "a kept checkpoint is unreadable, or signed by another key, and disagrees");
+                    warn!(
+                        checkpoint = text,
+                        "a kept checkpoint is unreadable, or signed by another key, and disagrees"
+                    );
                     self.status.set(Trouble::Doubtful, true);
                 }
                 Err(error) => {

@@ -120,7 +120,9 @@ pub fn adopt<S: Storage>(
     let is_half_done = next.as_ref().is_some_and(|next| adopted == Some(next.public()));
     if !is_half_done && adopted != Some(current.public()) {
         if adopted.is_some() {
-            warn!("the key of the checkpoints so far is gone: who trusts it will not trust the one that is adopted now");
+            warn!(
+                "the key of the checkpoints so far is gone: who trusts it will not trust the one that is adopted now"
+            );
         }
         if !record(engine, &current, Vec::new(), now)? {
             return Ok(None);

@@ -51,6 +51,10 @@ impl Status {
 
     pub(super) fn set(&self, trouble: Trouble, is_so: bool) {
         let mut troubles = self.troubles.lock();
-        if is_so { troubles.insert(trouble) } else { troubles.remove(&trouble) };
+        if is_so {
+            troubles.insert(trouble)
+        } else {
+            troubles.remove(&trouble)
+        };
     }
 }

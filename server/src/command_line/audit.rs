@@ -1,21 +1,45 @@
 //! `tidings audit`: reads the log of a data directory, also beside a running server.
 
+mod checking;
+mod export;
+mod signing;
+
 use super::fail;
 use crate::exit::Exit;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tidings_engine::event::{Content, Event, Recorded};
 use tidings_engine::log::audit::{self, Verified};
 use tidings_engine::log::{Damage, FileStorage, Record};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    /// Verify every byte: framing, checksums, chain, positions and revisions
-    Verify(Arguments),
+    /// Verify every byte: framing, checksums, chain, positions and revisions; and compare with signed checkpoints
+    Verify(VerifyArguments),
     /// Verify and print every event as a line of JSON
     Replay(Arguments),
+    /// Verify, sign a checkpoint of the log as it is now, and print it; also beside a running server
+    Checkpoint(signing::CheckpointArguments),
+    /// Verify, and write a directory that an auditor can take along
+    ///
+    /// It holds byte copies of the log's segments up to a checkpoint that is signed now, that checkpoint, and the public keys
+    /// that the log adopted. `tidings audit verify --data DIR` and the independent verifier check it. Content stays sealed:
+    /// the keyring is not part of it.
+    Export(export::Arguments),
+    /// Print the verifier key of the checkpoints, for auditors
+    Key(Arguments),
+    /// Make the key that is to sign checkpoints after the next start of the server, and print its verifier key
+    RotateKey(Arguments),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArguments {
+    #[command(flatten)]
+    common: Arguments,
+    #[command(flatten)]
+    checking: checking::Arguments,
 }
 
 #[derive(Debug, clap::Args)]
@@ -26,17 +50,55 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(command: &Command) -> Exit {
-    let (Command::Verify(arguments) | Command::Replay(arguments)) = command;
-    let folder = arguments.data.join(crate::node::LOG_FOLDER);
-    let storage = match FileStorage::existing(&folder) {
+    match command {
+        Command::Verify(arguments) => verify(arguments),
+        Command::Replay(arguments) => replay(arguments),
+        Command::Checkpoint(arguments) => signing::checkpoint(arguments),
+        Command::Export(arguments) => export::run(arguments),
+        Command::Key(arguments) => signing::key(arguments),
+        Command::RotateKey(arguments) => signing::rotate_key(arguments),
+    }
+}
+
+/// The log of a data directory. Says itself why there is none.
+fn storage(data: &Path) -> Result<FileStorage, Exit> {
+    let folder = data.join(crate::node::LOG_FOLDER);
+    FileStorage::existing(&folder).map_err(|error| fail(Exit::Failed, &format!("log {}: {error}", folder.display())))
+}
+
+fn verify(arguments: &VerifyArguments) -> Exit {
+    let data = &arguments.common.data;
+    let storage = match storage(data) {
         Ok(storage) => storage,
-        Err(error) => return fail(Exit::Failed, &format!("log {}: {error}", folder.display())),
+        Err(exit) => return exit,
+    };
+    let mut comparison = match arguments.checking.comparison(data, &storage) {
+        Ok(comparison) => comparison,
+        Err(error) => return fail(error.exit(), &error),
+    };
+    let verified = audit::verify_each(&storage, audit::Beside::Server, &mut |record| comparison.record(record));
+    let verified = verified.and_then(|verified| settle(&storage, &verified).map(|()| verified));
+    match (&verified, &checking::judged(comparison, &verified)) {
+        (Ok(verified), Ok(agreement)) => {
+            println!("{}", summary(verified));
+            if let Some(line) = checking::summary(agreement) {
+                println!("{line}");
+            }
+            Exit::Done
+        }
+        (verified, judged) => checking::found(verified.as_ref().err(), judged),
+    }
+}
+
+fn replay(arguments: &Arguments) -> Exit {
+    let storage = match storage(&arguments.data) {
+        Ok(storage) => storage,
+        Err(exit) => return exit,
     };
     let mut lines = BufWriter::new(std::io::stdout().lock());
-    let is_replay = matches!(command, Command::Replay(_));
     let mut trouble = None;
     let verified = audit::verify_each(&storage, audit::Beside::Server, &mut |record| {
-        if is_replay && trouble.is_none() {
+        if trouble.is_none() {
             trouble = line(record).and_then(|line| writeln!(lines, "{line}")).err();
         }
     });
@@ -45,36 +107,26 @@ pub(crate) fn run(command: &Command) -> Exit {
         let enough = error.kind() == std::io::ErrorKind::BrokenPipe;
         return if enough { Exit::Done } else { fail(Exit::Failed, &error) };
     }
-    match verified.and_then(|verified| settle(&storage, verified)) {
+    match verified.and_then(|verified| settle(&storage, &verified).map(|()| verified)) {
         Ok(verified) => {
-            let summary = format!(
-                "{} events in {} segments verified, chain {}",
-                verified.events,
-                verified.segments,
-                HEXLOWER.encode(&verified.chain.0)
-            );
-            if is_replay {
-                eprintln!("{summary}");
-            } else {
-                println!("{summary}");
-            }
+            eprintln!("{}", summary(&verified));
             Exit::Done
         }
         Err(damage) => fail(Exit::Damage, &damage),
     }
 }
 
+fn summary(verified: &Verified) -> String {
+    let Verified { events, segments, chain, .. } = verified;
+    format!("{events} events in {segments} segments verified, chain {chain}")
+}
+
 /// A group that a server is writing just now is no damage; one that is still the same at a second look is.
-fn settle(storage: &FileStorage, verified: Verified) -> Result<Verified, Damage> {
-    match verified.in_flight {
-        None => Ok(verified),
-        Some(first) => {
-            let again = audit::verify(storage, audit::Beside::Server)?;
-            match again.in_flight.clone() {
-                Some(second) if second == first => Err(second),
-                _ => Ok(again),
-            }
-        }
+fn settle(storage: &FileStorage, verified: &Verified) -> Result<(), Damage> {
+    let Some(first) = &verified.in_flight else { return Ok(()) };
+    match audit::verify(storage, audit::Beside::Server)?.in_flight {
+        Some(second) if second == *first => Err(second),
+        _ => Ok(()),
     }
 }
 

@@ -78,7 +78,9 @@ mod tests {
         for text in ["1s", "59s", "1m", "90m", "24h"] {
             assert_eq!(text.parse::<Interval>().unwrap().to_string(), text);
         }
-        for text in ["", "1", "m", "0s", "-1m", "1.5h", "1d", "25h", "1440m1", "99999999999999999999s", "1 m", "1\u{b5}"] {
+        for text in
+            ["", "1", "m", "0s", "-1m", "1.5h", "1d", "25h", "1440m1", "99999999999999999999s", "1 m", "1\u{b5}"]
+        {
             assert!(text.parse::<Interval>().is_err(), "{text}");
         }
         assert_eq!("1440m".parse::<Interval>().unwrap().to_string(), "24h");

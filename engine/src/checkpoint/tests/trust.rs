@@ -18,7 +18,7 @@ fn who_knows_the_first_key_alone_believes_every_key_that_was_endorsed_after_it()
     for (position, signer) in [(1, 1), (49, 1), (50, 2), (89, 2), (90, 3), (1_000_000, 3)] {
         assert_eq!(trust.signer(&at(position, signer)), Signer::Believed(verifier(signer)), "{position}");
     }
-    assert_eq!(trust.last_adopted(), Some(&verifier(3)));
+    assert_eq!(trust.adopted_keys(), [verifier(1), verifier(2), verifier(3)]);
 }
 
 #[test]

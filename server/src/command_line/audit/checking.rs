@@ -1,0 +1,122 @@
+//! Comparing a log with the checkpoints that were kept: those of its data directory, and those that are given.
+
+use super::super::fail;
+use crate::checkpoints::{self, CHECKPOINTS_FOLDER, Folder};
+use crate::exit::Exit;
+use std::io;
+use std::path::{Path, PathBuf};
+use tidings_engine::checkpoint::{Accumulator, Agreement, Comparison, Disagreement, Named, Trust, VerifierKey};
+use tidings_engine::log::audit::{self, Verified};
+use tidings_engine::log::{Damage, FileStorage, LogId};
+
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Arguments {
+    /// Signed checkpoint to compare the log with, or a folder of them; besides those in DIR/checkpoints
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
+    /// Verifier key that is trusted, as `audit key` prints it, and every key endorsed after it. Without: the first key that
+    /// the log itself names
+    #[arg(long, value_name = "VKEY")]
+    key: Vec<String>,
+}
+
+/// Why a log was not compared.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckError {
+    /// The log does not say which one it is.
+    #[error(transparent)]
+    Damage(#[from] Damage),
+    /// A given key is none, or another log's.
+    #[error("--key {text}: {why}")]
+    Key { text: String, why: String },
+    /// A file or folder cannot be read.
+    #[error("{path}: {source}")]
+    File { path: PathBuf, source: io::Error },
+}
+
+impl CheckError {
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::Damage(_) => Exit::Damage,
+            Self::Key { .. } => Exit::Usage,
+            Self::File { .. } => Exit::Failed,
+        }
+    }
+}
+
+impl Arguments {
+    /// Reads keys and checkpoints. To be done before the log is read: then the log has all that they know, also beside a
+    /// running server.
+    pub(crate) fn comparison(&self, data: &Path, storage: &FileStorage) -> Result<Comparison, CheckError> {
+        let log = audit::log_id(storage)?;
+        let keys: Result<Vec<_>, _> = self.key.iter().map(|text| key(text, log)).collect();
+        let mut named = Vec::new();
+        let own = data.join(CHECKPOINTS_FOLDER);
+        if own.is_dir() {
+            folder(&own, log, &mut named)?;
+        }
+        for path in &self.checkpoint {
+            if path.is_dir() {
+                folder(path, log, &mut named)?;
+            } else {
+                named.push(checkpoints::read(path).map_err(|source| CheckError::File { path: path.clone(), source })?);
+            }
+        }
+        Ok(Comparison::new(Accumulator::new(log), Trust::new(log, &keys?), named))
+    }
+}
+
+fn key(text: &str, log: LogId) -> Result<VerifierKey, CheckError> {
+    let wrong = |why: String| CheckError::Key { text: text.to_owned(), why };
+    let key = VerifierKey::parse(text).map_err(|error| wrong(error.to_string()))?;
+    let origin = tidings_engine::checkpoint::origin(log);
+    if key.name() == origin { Ok(key) } else { Err(wrong(format!("is not a key of this log, which is {origin}"))) }
+}
+
+/// The checkpoints of this log in a folder.
+fn folder(path: &Path, log: LogId, named: &mut Vec<Named>) -> Result<(), CheckError> {
+    let failed = |source| CheckError::File { path: path.to_owned(), source };
+    let folder = Folder::at(path);
+    for kept in folder.kept(log).map_err(failed)? {
+        match folder.read(&kept) {
+            Ok(read) => named.push(read),
+            // A running server thins its history.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(())
+}
+
+/// Ends the comparison with a log that was verified, or with the part of it before damage.
+pub(crate) fn judged(
+    comparison: Comparison,
+    verified: &Result<Verified, Damage>,
+) -> Result<Agreement, Box<Disagreement>> {
+    match verified {
+        Ok(verified) => comparison.finish(verified.epoch),
+        Err(_) => comparison.finish_early(),
+    }
+}
+
+/// One line about checkpoints that agree; none when there are none.
+pub(crate) fn summary(agreement: &Agreement) -> Option<String> {
+    let (last, key) = agreement.last.as_ref()?;
+    let (count, position, time) = (agreement.count, last.position, last.time.rfc3339());
+    let noun = if count == 1 { "checkpoint agrees" } else { "checkpoints agree" };
+    Some(format!("{count} {noun}, the newest at position {position} of {time}, signed by {key}"))
+}
+
+/// Says what was found wrong, and where: damage, a disagreement, or both.
+pub(crate) fn found(damage: Option<&Damage>, judged: &Result<Agreement, Box<Disagreement>>) -> Exit {
+    if let Err(disagreement) = judged {
+        fail(Exit::Damage, disagreement);
+    }
+    if let Some(damage) = damage {
+        fail(Exit::Damage, damage);
+        if let Ok(Agreement { last: Some((place, _)), .. }) = judged {
+            fail(Exit::Damage, &format!("the last checkpoint before the damage agrees: {place}"));
+        }
+    }
+    Exit::Damage
+}
