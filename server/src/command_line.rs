@@ -149,3 +149,14 @@ fn block_on(future: impl Future<Output = Exit>) -> Exit {
         Err(error) => fail(Exit::Failed, &error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_command_has_a_form_that_can_be_parsed() {
+        Arguments::command().debug_assert();
+    }
+}

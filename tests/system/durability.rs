@@ -203,8 +203,9 @@ fn bodies_added(frames: &[ServerFrame]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn syncs_are_as_many_as_group_commits() {
-    /// Making a log: the zeros of its first segment, that one's header, and the zeros of the reserve.
-    const CREATION: usize = 3;
+    /// Making a log: the zeros of its first segment, that one's header, the zeros of the reserve, and the adoption of the
+    /// key for checkpoints.
+    const CREATION: usize = 4;
     const ALONE: usize = 20;
     const TOGETHER: usize = 200;
 

@@ -101,7 +101,8 @@ async fn verify_tells_events_and_chain_and_finds_any_changed_byte() {
     let beside = verify(&data).done();
     assert_eq!(server.stop().await, Some(0));
     let told = verify(&data).done();
-    assert_eq!(told, beside);
+    // The server has signed one more checkpoint of the same events.
+    assert_eq!(told.lines().next(), beside.lines().next());
     let events = replay(&data).len();
     assert!(told.starts_with(&format!("{events} events ")) && told.contains("chain "), "{told}");
 

@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// It holds byte copies of the log's segments up to a checkpoint that is signed now, that checkpoint, and the public keys
     /// that the log adopted. `tidings audit verify --data DIR` and the independent verifier check it. Content stays sealed:
     /// the keyring is not part of it.
-    Export(export::Arguments),
+    Export(export::ExportArguments),
     /// Print the verifier key of the checkpoints, for auditors
     Key(Arguments),
     /// Make the key that is to sign checkpoints after the next start of the server, and print its verifier key
@@ -39,7 +39,7 @@ pub(crate) struct VerifyArguments {
     #[command(flatten)]
     common: Arguments,
     #[command(flatten)]
-    checking: checking::Arguments,
+    checking: checking::CheckingArguments,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 mod append;
 mod audit;
 mod contract;
+mod copy;
 mod crash;
 mod decode;
 mod golden;

@@ -10,7 +10,7 @@ use tidings_engine::log::audit::{self, Verified};
 use tidings_engine::log::{Damage, FileStorage, LogId};
 
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct CheckingArguments {
     /// Signed checkpoint to compare the log with, or a folder of them; besides those in DIR/checkpoints
     #[arg(long, value_name = "FILE")]
     checkpoint: Vec<PathBuf>,
@@ -44,7 +44,7 @@ impl CheckError {
     }
 }
 
-impl Arguments {
+impl CheckingArguments {
     /// Reads keys and checkpoints. To be done before the log is read: then the log has all that they know, also beside a
     /// running server.
     pub(crate) fn comparison(&self, data: &Path, storage: &FileStorage) -> Result<Comparison, CheckError> {

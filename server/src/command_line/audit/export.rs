@@ -16,7 +16,7 @@ const KEYS: &str = "checkpoint.pub";
 const README: &str = "README.txt";
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct ExportArguments {
     #[command(flatten)]
     common: super::Arguments,
     /// Directory to make; it must not exist, or be empty
@@ -41,7 +41,7 @@ enum ExportError {
     Log(#[from] LogError),
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Exit {
+pub(crate) fn run(arguments: &ExportArguments) -> Exit {
     let (data, out) = (&arguments.common.data, &arguments.out);
     if let Err(error) = claim(out) {
         return fail(Exit::Usage, &error);

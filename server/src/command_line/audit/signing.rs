@@ -30,7 +30,7 @@ pub(crate) struct Fresh {
 /// it does not.
 pub(crate) fn fresh(data: &Path) -> Result<Fresh, Exit> {
     let storage = storage(data)?;
-    let comparison = checking::Arguments::default().comparison(data, &storage);
+    let comparison = checking::CheckingArguments::default().comparison(data, &storage);
     let mut comparison = comparison.map_err(|error| fail(error.exit(), &error))?;
     let verified = audit::verify_each(&storage, Beside::Server, &mut |record| comparison.record(record));
     let verified = verified.and_then(|verified| settle(&storage, &verified).map(|()| verified));
