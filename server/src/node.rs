@@ -21,6 +21,7 @@ use tidings_adapters::quic::{self, QuicOptions, QuicStartError};
 use tidings_adapters::tcp::{self, TcpOptions};
 use tidings_engine::engine::{Engine, OpenError};
 use tidings_engine::keys::Keys;
+use tidings_engine::limits::Limits;
 use tidings_engine::log::{FileStorage, LogOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -146,10 +147,7 @@ impl Node {
         let orders = Orders::listen()?;
         let is_dev = profile == Profile::Development;
         if is_dev {
-            let limits = &mut config.limits;
-            limits.address_handshakes_per_second = limits.address_handshakes_per_second.max(DEV_HANDSHAKES_PER_SECOND);
-            limits.address_unauthenticated_max =
-                limits.address_unauthenticated_max.max(limits.node_unauthenticated_max);
+            widen_for_development(&mut config.limits);
         }
         let keys = Arc::new(Keys::new(&secrets::log_secret(&config.data)?));
         let dev_key = if is_dev { Some(secrets::dev_key(&config.data)?) } else { None };
@@ -206,9 +204,9 @@ impl Node {
         let handshake = Duration::from_millis(config.limits.handshake_ms_max);
         tokio::spawn(tcp::serve(http, router, host.clone(), TcpOptions { tls, handshake }));
         tokio::spawn(quic::serve(endpoint.clone(), host.clone(), quic_options));
-        let signing = checkpoints::admin_routes(keeping.checkpoints.clone());
-        let admin_routes = telemetry::admin_routes(metrics.clone()).merge(signing);
-        tokio::spawn(async move { axum::serve(admin, admin_routes).await });
+        let administration =
+            telemetry::admin_routes(metrics.clone()).merge(checkpoints::admin_routes(keeping.checkpoints.clone()));
+        tokio::spawn(axum::serve(admin, administration).into_future());
         tokio::spawn(telemetry::keep_up(metrics, counts));
         let threads = vec![writer_thread, inbox_thread];
         Ok(Self { server, host, endpoint, threads, keeping, ending, addresses, orders })
@@ -280,6 +278,12 @@ fn open_engine(config: &Config, profile: Profile, keys: &Arc<Keys>) -> Result<En
     }
     info!(events = recovery.last.0, log = %folder.display(), fresh = recovery.fresh, "log open");
     Ok(engine)
+}
+
+/// Every client of a test run has the same address.
+fn widen_for_development(limits: &mut Limits) {
+    limits.address_handshakes_per_second = limits.address_handshakes_per_second.max(DEV_HANDSHAKES_PER_SECOND);
+    limits.address_unauthenticated_max = limits.address_unauthenticated_max.max(limits.node_unauthenticated_max);
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -20,7 +20,7 @@ pub fn copy(from: &dyn Storage, last: Position, into: &dyn Storage) -> Result<()
     let mut expected = Continuation::FIRST;
     let mut copied = Position::ZERO;
     for name in segment_names(from)? {
-        if copied == last {
+        if copied >= last {
             break;
         }
         let segment = open_segment(from, &name, &expected)?;

@@ -11,7 +11,6 @@ use tidings_engine::checkpoint::{Accumulator, SignedCheckpoint, SigningKey, Veri
 use tidings_engine::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
 use tidings_engine::log::{Envelope, Log, LogOptions, MemoryStorage, Record};
 
-const OPTIONS: LogOptions = LogOptions { segment_bytes: 64 * 1024, read_only: false };
 const NO_SINK: &str = "no checkpoint sink outside the data directory is configured";
 const SINK_FAILED: &str = "a checkpoint sink failed";
 const DISAGREES: &str = "checkpoints are not signed: one that was kept disagrees with the log";
@@ -35,11 +34,15 @@ fn record(position: u64, mark: u8) -> Record {
 
 /// A log of `count` events, of which those after `same` are of another history than usual.
 fn log(count: u64, same: u64) -> Log<MemoryStorage> {
-    let (mut log, _) = Log::open(MemoryStorage::new(), OPTIONS, [3; 16]).unwrap();
+    let (mut log, _) = Log::open(MemoryStorage::new(), options(), [3; 16]).unwrap();
     let mark = |position| u8::from(position > same);
     let records: Vec<Record> = (1..=count).map(|position| record(position, mark(position))).collect();
     log.append(&records).unwrap();
     log
+}
+
+fn options() -> LogOptions {
+    LogOptions { segment_bytes: 64 * 1024, ..LogOptions::default() }
 }
 
 fn key() -> SigningKey {
@@ -165,7 +168,7 @@ fn what_was_taken_in_is_kept_for_the_next_start_and_made_anew_where_it_does_not_
 #[test]
 fn logs_that_share_a_sink_do_not_see_each_other() {
     let (places, mine) = (Places::new(), log(10, 10));
-    let (mut other, _) = Log::open(MemoryStorage::new(), OPTIONS, [4; 16]).unwrap();
+    let (mut other, _) = Log::open(MemoryStorage::new(), options(), [4; 16]).unwrap();
     other.append(&[record(1, 0)]).unwrap();
     for log in [&mine, &other] {
         assert_eq!(places.run(log, &[places.outside()]), [""; 0]);
