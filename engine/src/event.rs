@@ -74,7 +74,8 @@ pub enum Event {
     CheckpointKeyAdopted {
         /// The Ed25519 public key.
         public: [u8; 32],
-        /// Signature of the key before over this one; empty for the first key of a log.
+        /// Signature of the key before over the text of this one, see [`crate::checkpoint::SigningKey::endorse`]; empty for
+        /// the first key of a log.
         endorsement: Vec<u8>,
     },
 }

@@ -127,11 +127,20 @@ async fn a_log_that_was_rolled_back_replaced_or_damaged_ends_with_3_and_the_plac
     // Another log.
     let other = Launch::new(&machine.path("other")).start().await;
     assert_eq!(other.stop().await, Some(0));
-    machine.replace_data(&machine.path("other"));
     let file = fs::read_dir(&outside).unwrap().next().unwrap().unwrap().path();
-    let found = machine.verify(&["--checkpoint", file.to_str().unwrap()]);
-    assert_eq!(found.code, Some(3), "{found:?}");
-    assert!(found.stderr.contains("replaced: the checkpoint is of log "), "{found:?}");
+    let check = |more: &[&str]| {
+        let found = machine.verify(more);
+        assert_eq!(found.code, Some(3), "{found:?}");
+        assert!(found.stderr.contains("replaced: the checkpoint is of log "), "{found:?}");
+    };
+    machine.replace_data(&machine.path("other"));
+    check(&held);
+    check(&["--checkpoint", file.to_str().unwrap()]);
+    // The same where the checkpoints of the data directory were left alone.
+    fs::remove_dir_all(machine.data().join("checkpoints")).unwrap();
+    copy(&machine.path("newest/checkpoints"), &machine.data().join("checkpoints"));
+    check(&[]);
+    assert_eq!(machine.verify(&["--checkpoint", machine.path("older").to_str().unwrap()]).code, Some(1));
 
     // A changed bit after the first checkpoint.
     machine.replace_data(&machine.path("newest"));
@@ -169,8 +178,18 @@ async fn a_rotated_key_is_trusted_through_the_one_before_and_a_lost_one_is_not()
     machine.verify(&["--key", &first, "--key", &next]).done();
     assert_eq!(machine.verify(&["--key", "tidings/x+00000000+AAAA"]).code, Some(2));
     assert_eq!(server.stop().await, Some(0));
+    let files = ["checkpoint.key", "checkpoint.key.next"].map(|name| machine.data().join(name));
+    assert!(!files[1].exists(), "the key before is gone");
 
-    fs::remove_file(machine.data().join("checkpoint.key")).unwrap();
+    // A crash after the adoption and before the file took its place leaves both files.
+    fs::rename(&files[0], &files[1]).unwrap();
+    fs::write(&files[0], "07".repeat(32)).unwrap();
+    let server = machine.launch.start().await;
+    assert_eq!((machine.audit("key"), files[1].exists()), (next, false));
+    assert_eq!(machine.audit("replay").matches("CheckpointKeyAdopted").count(), 2);
+    assert_eq!(server.stop().await, Some(0));
+
+    fs::remove_file(&files[0]).unwrap();
     let server = machine.launch.start().await;
     machine.publish(&server, 1).await;
     assert_eq!(server.stop().await, Some(0));

@@ -70,6 +70,12 @@ impl Comparison {
         self.judge();
     }
 
+    /// Whether every checkpoint is judged: what comes after changes nothing.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// What was taken in so far.
     #[must_use]
     pub const fn accumulator(&self) -> &Accumulator {

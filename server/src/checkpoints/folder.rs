@@ -27,6 +27,8 @@ pub struct Kept {
     pub stamp: String,
     /// The last event that it covers.
     pub position: Position,
+    /// Id of its log, in hexadecimal.
+    pub log: String,
     /// The file.
     pub name: String,
 }
@@ -67,16 +69,23 @@ impl Folder {
         write_durably(&self.path.join(name), &signed.encode())
     }
 
-    /// The checkpoints of a log, in order of time. Files of other names are none.
+    /// The checkpoints of a log, in order of time.
     ///
     /// # Errors
     /// The folder cannot be read.
     pub fn kept(&self, log: LogId) -> io::Result<Vec<Kept>> {
+        let log = log.to_string();
+        Ok(self.all()?.into_iter().filter(|kept| kept.log == log).collect())
+    }
+
+    /// The checkpoints of every log, in order of time. Files of other names are none.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn all(&self) -> io::Result<Vec<Kept>> {
         let mut kept = Vec::new();
         for entry in fs::read_dir(&self.path)? {
-            if let Some(found) = entry?.file_name().to_str().and_then(|name| parse(name, log)) {
-                kept.push(found);
-            }
+            kept.extend(entry?.file_name().to_str().and_then(parse));
         }
         kept.sort_unstable();
         Ok(kept)
@@ -127,12 +136,13 @@ pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn parse(name: &str, log: LogId) -> Option<Kept> {
-    let (id, rest) = name.strip_suffix(SUFFIX)?.split_once('-')?;
+fn parse(name: &str) -> Option<Kept> {
+    let (log, rest) = name.strip_suffix(SUFFIX)?.split_once('-')?;
     let (position, stamp) = rest.split_once('-')?;
     let is_position = position.len() == 20 && position.bytes().all(|byte| byte.is_ascii_digit());
-    if id != log.to_string() || !is_position || stamp.is_empty() {
+    if log.len() != 32 || !is_position || stamp.is_empty() {
         return None;
     }
-    Some(Kept { stamp: stamp.to_owned(), position: Position(position.parse().ok()?), name: name.to_owned() })
+    let position = Position(position.parse().ok()?);
+    Some(Kept { stamp: stamp.to_owned(), position, log: log.to_owned(), name: name.to_owned() })
 }

@@ -153,6 +153,11 @@ impl Keeper {
     /// Compares the newest checkpoint of each folder with the log.
     fn compare(&mut self) {
         let Some(key) = &self.key else { return };
+        let log = self.reader.id().to_string();
+        if self.folders[0].all().unwrap_or_default().iter().any(|kept| kept.log != log) {
+            warn!(folder = %self.folders[0].path().display(), "has checkpoints of another log");
+            self.status.set(Trouble::Doubtful, true);
+        }
         for (index, folder) in self.folders.iter().enumerate() {
             match standing(folder, &self.reader, key) {
                 Ok(Standing::Agrees) => {}

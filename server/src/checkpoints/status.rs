@@ -16,7 +16,7 @@ pub(super) enum Trouble {
     NoKey,
     /// A kept checkpoint disagrees with the log.
     Disagrees,
-    /// A kept checkpoint was signed by another key, or is none.
+    /// A kept checkpoint was signed by another key, is of another log, or is none.
     Doubtful,
     /// The log cannot be read.
     LogFailed,
@@ -30,7 +30,9 @@ impl Trouble {
             Self::SinkFailed => "a checkpoint sink failed",
             Self::NoKey => "checkpoints are not signed: the log has not adopted their key",
             Self::Disagrees => "checkpoints are not signed: one that was kept disagrees with the log",
-            Self::Doubtful => "a kept checkpoint is unreadable, or signed by another key, and disagrees with the log",
+            Self::Doubtful => {
+                "a kept checkpoint is unreadable, of another log, or signed by another key, and disagrees"
+            }
             Self::LogFailed => "checkpoints are not signed: the log cannot be read",
         }
     }

@@ -44,7 +44,7 @@ mod tests {
 
     fn kept(minute: i64) -> Kept {
         let stamp = stamp(START.plus(minute * MINUTE));
-        Kept { name: stamp.clone(), position: Position(u64::try_from(minute).unwrap()), stamp }
+        Kept { name: stamp.clone(), log: String::new(), position: Position(u64::try_from(minute).unwrap()), stamp }
     }
 
     #[test]

@@ -76,7 +76,11 @@ fn verify(arguments: &VerifyArguments) -> Exit {
         Ok(comparison) => comparison,
         Err(error) => return fail(error.exit(), &error),
     };
-    let verified = audit::verify_each(&storage, audit::Beside::Server, &mut |record| comparison.record(record));
+    let verified = audit::verify_each(&storage, audit::Beside::Server, &mut |record| {
+        if !comparison.is_done() {
+            comparison.record(record);
+        }
+    });
     let verified = verified.and_then(|verified| settle(&storage, &verified).map(|()| verified));
     match (&verified, &checking::judged(comparison, &verified)) {
         (Ok(verified), Ok(agreement)) => {

@@ -1,7 +1,7 @@
 //! Comparing a log with the checkpoints that were kept: those of its data directory, and those that are given.
 
 use super::super::fail;
-use crate::checkpoints::{self, CHECKPOINTS_FOLDER, Folder};
+use crate::checkpoints::{self, CHECKPOINTS_FOLDER, Folder, Kept};
 use crate::exit::Exit;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,9 @@ pub(crate) enum CheckError {
     /// A file or folder cannot be read.
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },
+    /// A folder that was given holds nothing to compare with.
+    #[error("{0} has no checkpoint")]
+    Empty(PathBuf),
 }
 
 impl CheckError {
@@ -39,7 +42,7 @@ impl CheckError {
         match self {
             Self::Damage(_) => Exit::Damage,
             Self::Key { .. } => Exit::Usage,
-            Self::File { .. } => Exit::Failed,
+            Self::File { .. } | Self::Empty(_) => Exit::Failed,
         }
     }
 }
@@ -53,11 +56,11 @@ impl CheckingArguments {
         let mut named = Vec::new();
         let own = data.join(CHECKPOINTS_FOLDER);
         if own.is_dir() {
-            folder(&own, log, &mut named)?;
+            folder(&own, |_| true, &mut named)?;
         }
         for path in &self.checkpoint {
             if path.is_dir() {
-                folder(path, log, &mut named)?;
+                shared(path, log, &mut named)?;
             } else {
                 named.push(checkpoints::read(path).map_err(|source| CheckError::File { path: path.clone(), source })?);
             }
@@ -73,12 +76,22 @@ fn key(text: &str, log: LogId) -> Result<VerifierKey, CheckError> {
     if key.name() == origin { Ok(key) } else { Err(wrong(format!("is not a key of this log, which is {origin}"))) }
 }
 
-/// The checkpoints of this log in a folder.
-fn folder(path: &Path, log: LogId, named: &mut Vec<Named>) -> Result<(), CheckError> {
+/// A folder that several logs may share: those of this log, or all when there are none of it, since this log stands where
+/// one of the others did.
+fn shared(path: &Path, log: LogId, named: &mut Vec<Named>) -> Result<(), CheckError> {
+    let (before, log) = (named.len(), log.to_string());
+    folder(path, |kept| kept.log == log, named)?;
+    if named.len() == before {
+        folder(path, |_| true, named)?;
+    }
+    if named.len() == before { Err(CheckError::Empty(path.to_owned())) } else { Ok(()) }
+}
+
+fn folder(path: &Path, is_meant: impl Fn(&Kept) -> bool, named: &mut Vec<Named>) -> Result<(), CheckError> {
     let failed = |source| CheckError::File { path: path.to_owned(), source };
     let folder = Folder::at(path);
-    for kept in folder.kept(log).map_err(failed)? {
-        match folder.read(&kept) {
+    for kept in folder.all().map_err(failed)?.iter().filter(|kept| is_meant(kept)) {
+        match folder.read(kept) {
             Ok(read) => named.push(read),
             // A running server thins its history.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
