@@ -1,7 +1,7 @@
 //! The engine of Tidings: decide, apply, log, token, session and admission.
 //!
 //! Nothing here knows a runtime, a clock, a socket or a source of randomness: `now` and entropy are arguments. The one
-//! exception to "pure" is blocking file I/O in [`log`], behind a storage trait that the memory log implements too.
+//! exception to "pure" is blocking file I/O in [`log`] and [`keyring`], behind a storage trait that memory implements too.
 
 pub mod admission;
 pub mod audience;
@@ -14,6 +14,7 @@ pub mod event;
 pub mod grant;
 pub mod ids;
 pub mod item;
+pub mod keyring;
 pub mod keys;
 pub mod limits;
 pub mod log;

@@ -20,7 +20,7 @@ mod directory;
 mod encoder;
 mod envelope;
 mod error;
-mod fields;
+pub(crate) mod fields;
 mod file_storage;
 pub mod group;
 mod index;
