@@ -3,6 +3,7 @@
 use super::chain::Chain;
 use super::error::LogError;
 use super::group::{self, GROUP_BYTES_MAX, GroupContext};
+use super::keyed::{self, Place};
 use super::record::Record;
 use crate::ids::{Position, Time};
 
@@ -22,6 +23,7 @@ pub struct Encoder {
 pub struct Encoded {
     pub(crate) bytes: Vec<u8>,
     pub(crate) prefixes: Vec<[u8; 4]>,
+    pub(crate) places: Vec<Place>,
     pub(crate) first: Position,
     pub(crate) last: Position,
     pub(crate) chain: Chain,
@@ -82,7 +84,8 @@ impl Encoder {
         self.chain = group::encode_into(records, &context, &mut bytes, |chain| prefixes.push(chain.prefix()));
         self.last = Position(self.last.0 + records.len() as u64);
         self.time = records.last().map_or(self.time, |record| record.envelope.time);
-        Ok(Encoded { bytes, prefixes, first, last: self.last, chain: self.chain, time: self.time })
+        let places = keyed::places(records);
+        Ok(Encoded { bytes, prefixes, places, first, last: self.last, chain: self.chain, time: self.time })
     }
 
     fn check(&self, records: &[Record]) -> Result<(), LogError> {

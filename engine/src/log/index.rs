@@ -2,11 +2,12 @@
 
 use super::chain::Chain;
 use super::directory::Segment;
+use super::keyed::{self, Located};
 use super::segment::Identity;
 use super::sidecar::Sidecar;
 use super::storage::Storage;
 use crate::ids::Position;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What the writer and its readers have in common.
@@ -42,6 +43,8 @@ pub(crate) struct Index {
     prefixes: VecDeque<[u8; 4]>,
     /// How many segment files were replaced: whoever read meanwhile looks the place up again.
     replacements: u64,
+    /// Places of single events, by number of the segment: of the last one, and of those before that have no sidecar yet.
+    located: BTreeMap<u32, Located>,
 }
 
 /// A group whose place is known.
@@ -72,6 +75,7 @@ impl Index {
             chain,
             prefixes: VecDeque::new(),
             replacements: 0,
+            located: BTreeMap::new(),
         }
     }
 
@@ -82,6 +86,11 @@ impl Index {
 
     /// A new last segment, which has no group yet.
     pub(crate) fn add_segment(&mut self, segment: Segment) {
+        let header = &segment.header;
+        self.located.insert(header.number, Located::new(header.first));
+        if self.located.len() > LOCATED_COUNT_MAX {
+            self.located.pop_first();
+        }
         self.segments.push(segment);
     }
 
@@ -126,6 +135,7 @@ impl Index {
             }
         }
         self.entries.splice(start..end, entries);
+        self.located.remove(&segment.header.number);
         self.segments[index as usize] = segment;
         self.replacements += 1;
     }
@@ -140,6 +150,25 @@ impl Index {
         }
         self.head = last;
         self.chain = chain;
+    }
+
+    /// Takes in where the records of the last group stand, which is at `offset` itself.
+    pub(crate) fn locate(&mut self, offset: u64, places: &[keyed::Place]) {
+        if let Some(mut last) = self.located.last_entry() {
+            last.get_mut().add(offset, places);
+        }
+    }
+
+    /// Places of single events of the segment with this number, as far as they are in memory.
+    pub(crate) fn located(&self, number: u32) -> Option<&Located> {
+        self.located.get(&number)
+    }
+
+    /// A sidecar tells the places of a sealed segment from now on.
+    pub(crate) fn forget_located(&mut self, number: u32) {
+        if (number as usize) < self.segments.len() {
+            self.located.remove(&number);
+        }
     }
 
     /// Takes in the chain prefixes of the positions up to the head. They follow those before without a gap.
@@ -174,6 +203,9 @@ impl Index {
 
 /// Least distance between two entries of one segment. What a reader has to skim at most, in one read.
 pub(crate) const ENTRY_DISTANCE_BYTES: u32 = 16 * 1024;
+
+/// Of how many segments the places of events are kept at most: sidecars are written behind the writer.
+const LOCATED_COUNT_MAX: usize = 4;
 
 /// How many chain prefixes are kept: 4 MiB of them. Older ones are computed from the log.
 const PREFIXES_COUNT_MAX: usize = 1024 * 1024;

@@ -6,9 +6,10 @@ use super::error::LogError;
 use super::fields::u32_at;
 use super::group::{GROUP_HEADER_BYTES, GroupHeader};
 use super::index::{ENTRY_DISTANCE_BYTES, Shared};
+use super::keyed::{self, Key, KeyedScan};
 use super::record::Record;
 use super::walk::{SCAN_READ_BYTES, Step, Walk};
-use crate::ids::Position;
+use crate::ids::{Position, Revision, StreamId, TenantId};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -95,6 +96,29 @@ impl LogReader {
             chain: None,
             replacements: self.shared.index().replacements(),
         }
+    }
+
+    /// The events of one stream from a revision on, up to what is durable now, without reading the others.
+    #[must_use]
+    pub fn stream(&self, stream: StreamId, from: Revision) -> KeyedScan {
+        KeyedScan::new(self.clone(), Key::Stream(stream), from.0)
+    }
+
+    /// The events of one tenant from a sequence on, up to what is durable now, without reading the others'.
+    #[must_use]
+    pub fn tenant(&self, tenant: TenantId, from_sequence: u64) -> KeyedScan {
+        KeyedScan::new(self.clone(), Key::Tenant(tenant), from_sequence)
+    }
+
+    /// Writes what [`LogReader::stream`] and [`LogReader::tenant`] look up, for every sealed segment that has it not: one
+    /// file each in the folder `index/`, which may be removed at any time. Reads those segments through: for a thread that
+    /// nobody waits for, and only one at a time. Gives how many were written.
+    ///
+    /// # Errors
+    /// [`LogError::Corrupt`] when a segment is not what was written, [`LogError::Storage`] when its file cannot be: the log
+    /// is as it was, and reads take longer.
+    pub fn index_segments(&self) -> Result<u32, LogError> {
+        self.looking_again(|| keyed::build_missing(&self.shared))
     }
 
     /// The chain after `position`. Reads one group unless it is the head or 0.

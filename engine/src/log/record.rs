@@ -113,7 +113,7 @@ pub(crate) struct RecordHeader {
 
 impl RecordHeader {
     /// Reads the header at the start of `bytes`; lengths are within their limits afterwards.
-    fn decode(bytes: &[u8]) -> Result<Self, What> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, What> {
         if bytes.len() < RECORD_HEADER_BYTES {
             return Err(What::RecordHeader);
         }
@@ -132,7 +132,8 @@ impl RecordHeader {
         if sound { Ok(header) } else { Err(What::RecordHeader) }
     }
 
-    fn record_bytes(&self) -> usize {
+    /// Bytes of the whole record.
+    pub(crate) fn record_bytes(&self) -> usize {
         RECORD_HEADER_BYTES + self.facts_bytes + self.content_bytes
     }
 }

@@ -6,6 +6,7 @@ use super::directory::{Continuation, Segment, open_segment, peek, segment_names}
 use super::error::LogError;
 use super::group::Group;
 use super::index::Index;
+use super::keyed;
 use super::options::LogOptions;
 use super::segment::{Identity, SegmentHeader};
 use super::sidecar::Sidecar;
@@ -206,6 +207,9 @@ impl Found {
             }
         }
         self.index.add_group(offset, group.header.last(), group.chain);
+        if is_last {
+            self.index.locate(offset, &keyed::places(&group.records));
+        }
         self.index.add_prefixes(&prefixes);
         self.term = group.header.term;
         self.last_time = group.records.last().map_or(self.last_time, |record| record.envelope.time);

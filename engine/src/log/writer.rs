@@ -133,6 +133,7 @@ impl<S: Storage> Log<S> {
         let mut index = self.shared.index_mut();
         index.add_group(self.active.offset, last, chain);
         index.add_prefixes(&group.prefixes);
+        index.locate(self.active.offset, &group.places);
         drop(index);
         self.active.offset += group.bytes();
         self.last_time = group.time;

@@ -7,6 +7,7 @@ mod copy;
 mod crash;
 mod decode;
 mod golden;
+mod keyed;
 mod recovery;
 mod redact;
 mod sidecar;
