@@ -222,10 +222,7 @@ impl Wanted<'_> {
             return None;
         }
         let (roles, topics) = (&self.grant.roles, &self.grant.topics);
-        let known = self
-            .state
-            .subject(self.grant.stream)
-            .is_some_and(|subject| subject.is_observed && subject.roles == *roles && subject.topics == *topics);
+        let known = self.state.is_observed_as(self.grant.stream, roles, topics);
         (!known).then(|| Event::SubjectObserved { roles: roles.clone(), topics: topics.clone() })
     }
 

@@ -2,6 +2,7 @@
 
 use crate::event::Published;
 use crate::ids::Time;
+use crate::limits::INBOX_ITEMS_MAX;
 use serde::{Deserialize, Serialize};
 use tidings_wire::Severity;
 
@@ -63,6 +64,13 @@ impl Flags {
     }
 }
 
+/// Whether an inbox that shows so many items lets its oldest one go when a newer one comes. What went does not come back,
+/// whatever becomes of the others; retracted and deleted items are not shown and make room.
+#[must_use]
+pub const fn drops_oldest(items_count: usize) -> bool {
+    items_count >= INBOX_ITEMS_MAX
+}
+
 /// Which items: every part that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Filter {
@@ -90,15 +98,21 @@ impl Filter {
     /// Whether an item matches. Deleted items never do.
     #[must_use]
     pub fn matches(&self, flags: Flags, created: Time, facts: &Published) -> bool {
+        self.matches_states(flags, created)
+            && self.tags.iter().all(|any| any.iter().any(|tag| facts.tags.contains(tag)))
+            && (self.severity.is_empty() || self.severity.contains(&facts.severity))
+            && self.category.as_ref().is_none_or(|category| facts.category.as_ref() == Some(category))
+    }
+
+    /// Whether an item matches as far as its states and its time go. Deleted items never do.
+    #[must_use]
+    pub fn matches_states(&self, flags: Flags, created: Time) -> bool {
         let state = |wanted: Option<bool>, bit| wanted.is_none_or(|wanted| flags.has(bit) == wanted);
         !flags.has(Flags::DELETED)
             && state(self.read, Flags::READ)
             && state(self.seen, Flags::SEEN)
             && state(self.archived, Flags::ARCHIVED)
             && state(self.snoozed, Flags::SNOOZED)
-            && self.tags.iter().all(|any| any.iter().any(|tag| facts.tags.contains(tag)))
-            && (self.severity.is_empty() || self.severity.contains(&facts.severity))
-            && self.category.as_ref().is_none_or(|category| facts.category.as_ref() == Some(category))
             && self.created_from.is_none_or(|from| created >= from)
             && self.created_to.is_none_or(|to| created <= to)
     }

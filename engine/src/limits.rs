@@ -48,7 +48,9 @@ pub const TOMBSTONES_COUNT_MAX: usize = 256;
 /// How long an idempotency key is remembered: 24 h of recorded time.
 pub const IDEMPOTENCY_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
 /// Most idempotency keys of one tenant: 1,000,000.
-pub const IDEMPOTENCY_KEYS_TENANT_MAX: usize = 1_000_000;
+pub const IDEMPOTENCY_KEYS_TENANT_MAX: u32 = 1_000_000;
+/// Most idempotency keys of all tenants together: 8,000,000. About 80 bytes of memory each.
+pub const IDEMPOTENCY_KEYS_NODE_MAX: u32 = 8_000_000;
 /// Leeway of `exp`: 5 s.
 pub const TOKEN_LEEWAY_MS: i64 = 5_000;
 
@@ -56,6 +58,7 @@ const _: () = assert!(PAGE_BYTES_MAX < FRAME_BYTES_MAX, "a snapshot frame holds 
 const _: () = assert!(ITEM_BYTES_MAX <= PAGE_BYTES_MAX, "every item fits a page");
 const _: () = assert!(SUBJECT_BYTES_MAX + BODY_BYTES_MAX + DATA_BYTES_MAX < crate::log::CONTENT_BYTES_MAX);
 const _: () = assert!(RECIPIENTS_COUNT_MAX * 16 + 4_096 < crate::log::FACTS_BYTES_MAX);
+const _: () = assert!(IDEMPOTENCY_KEYS_TENANT_MAX <= IDEMPOTENCY_KEYS_NODE_MAX, "one tenant's keys fit a node");
 const _: () = assert!(TOKEN_BYTES_MAX < FRAME_BYTES_MAX, "a hello holds its token");
 
 /// The limits that an operator can lower or raise: section `[limits]` of the configuration.

@@ -1,19 +1,30 @@
 //! What `decide` needs, resident and minimal. It runs ahead of the sync, so nobody reads it but `decide`.
+//!
+//! Streams, notifications and sets of topics are known by small numbers inside, given in the order of events, which tell
+//! nothing: [`State::digest`] has none of them.
 
+mod chunks;
 mod digest;
 mod idempotency;
-mod items;
+mod inbox;
+mod interned;
+mod streams;
+mod tenant;
+mod topics;
 
 pub use idempotency::{First, FirstAnswer};
 
 use crate::event::{Audience, Event, Published, Recorded};
 use crate::grant::Role;
-use crate::ids::{Position, Revision, StreamId, TenantId, Time};
-use crate::item::{Flags, Mark};
+use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
+use crate::item::{Filter, Flags, Mark};
+use chunks::Chunks;
 use idempotency::Idempotency;
-use items::Items;
+use inbox::Inbox;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use streams::{Stream, Streams, role_bits};
+use tenant::{Tenant, Wanted};
+use topics::Topics;
 
 /// The state of one log: a pure fold of its events. Reads no clock, configuration or content.
 #[derive(Debug, Default)]
@@ -22,9 +33,10 @@ pub struct State {
     time: Time,
     tenant_ids: HashMap<String, TenantId>,
     tenants: BTreeMap<TenantId, Tenant>,
-    revisions: HashMap<StreamId, Revision>,
-    subjects: HashMap<StreamId, Subject>,
-    inboxes: HashMap<StreamId, Items>,
+    streams: Streams,
+    topics: Topics,
+    /// By the number that a stream has for it, from 1.
+    inboxes: Chunks<Inbox>,
     answers: Idempotency,
     /// Streams of people who were erased, and the numbers of their destroyed keys.
     erased: BTreeMap<StreamId, u32>,
@@ -32,38 +44,6 @@ pub struct State {
     checkpoint_key: Option<[u8; 32]>,
     /// Greatest number of a key that seals something in the log.
     key_max: u32,
-}
-
-/// What is known of one tenant.
-#[derive(Debug, Default)]
-struct Tenant {
-    sequence: u64,
-    /// The tenant's own stream, whose inbox holds all that was published to everyone.
-    stream: StreamId,
-    /// Facts of each notification, shared by all inboxes that hold it.
-    notifications: BTreeMap<Position, Notification>,
-    /// What was published to everyone of the tenant, ascending.
-    audience: Vec<Position>,
-}
-
-#[derive(Debug)]
-struct Notification {
-    facts: Arc<Published>,
-    created: Time,
-    is_retracted: bool,
-}
-
-/// A person as last recorded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Subject {
-    /// Roles, sorted.
-    pub roles: Vec<Role>,
-    /// Topics, sorted.
-    pub topics: Vec<String>,
-    /// Whether roles and topics were ever recorded: a person that was only published to is known without them.
-    pub is_observed: bool,
-    /// The event with which the person's interval in the tenant's audience begins.
-    pub since: Position,
 }
 
 impl State {
@@ -100,13 +80,21 @@ impl State {
     /// Revision of a stream's last event.
     #[must_use]
     pub fn revision(&self, stream: StreamId) -> Revision {
-        self.revisions.get(&stream).copied().unwrap_or_default()
+        self.streams.get(stream).map(|known| known.revision).unwrap_or_default()
     }
 
-    /// A person as last recorded.
+    /// How many streams are known.
     #[must_use]
-    pub fn subject(&self, stream: StreamId) -> Option<&Subject> {
-        self.subjects.get(&stream)
+    pub fn streams_count(&self) -> usize {
+        self.streams.count()
+    }
+
+    /// Whether exactly these roles and topics were recorded of a person last.
+    #[must_use]
+    pub fn is_observed_as(&self, stream: StreamId, roles: &[Role], topics: &[String]) -> bool {
+        self.streams.get(stream).is_some_and(|known| {
+            known.is(Stream::IS_OBSERVED) && known.roles == role_bits(roles) && self.topics.are(known.topics, topics)
+        })
     }
 
     /// Whether a stream was that of a person who was erased.
@@ -134,53 +122,37 @@ impl State {
 
     /// The first answer to a command that was seen before.
     #[must_use]
-    pub fn first_answer(&self, tenant: TenantId, command: crate::ids::CommandHash) -> Option<&First> {
+    pub fn first_answer(&self, tenant: TenantId, command: CommandHash) -> Option<First> {
         self.answers.get(tenant, command, self.time)
     }
 
     /// Whether a tenant has published a notification, and has not taken it back since.
     #[must_use]
     pub fn notification(&self, tenant: TenantId, notification: Position) -> Option<bool> {
-        let found = self.tenants.get(&tenant)?.notifications.get(&notification)?;
-        Some(!found.is_retracted)
+        let tenant = self.tenants.get(&tenant)?;
+        let found = tenant.notification(tenant.ordinal(notification)?)?;
+        Some(!found.is_retracted())
     }
 
-    /// States of an item in one inbox; `None` when the inbox does not hold it, or holds it no more.
+    /// States of an item in one inbox; `None` when the inbox does not show it, or shows it no more.
     #[must_use]
     pub fn item(&self, tenant: TenantId, inbox: StreamId, notification: Position) -> Option<Flags> {
-        if self.notification(tenant, notification) != Some(true) {
-            return None;
-        }
-        let flags = match self.inboxes.get(&inbox).and_then(|items| items.get(notification)) {
-            Some(flags) => flags,
-            None => self.is_audience_item(tenant, inbox, notification).then(Flags::default)?,
-        };
-        (!flags.has(Flags::DELETED)).then_some(flags)
+        let looked = self.look(tenant, inbox)?;
+        looked.inbox.get(looked.tenant.ordinal(notification)?, looked.tenant, looked.shared)
     }
 
     /// Whether a mark on all would change anything.
     #[must_use]
-    pub fn would_mark(
-        &self,
-        tenant: TenantId,
-        inbox: StreamId,
-        mark: Mark,
-        filter: &crate::item::Filter,
-        up_to: Position,
-    ) -> bool {
-        let Some(known) = self.tenants.get(&tenant) else { return false };
-        let own = self.inboxes.get(&inbox);
-        let changes = |position: Position, flags: Flags| {
-            let Some(notification) = known.notifications.get(&position) else { return false };
-            position <= up_to
-                && !notification.is_retracted
-                && !flags.skipped_by_all(mark)
+    pub fn would_mark(&self, tenant: TenantId, inbox: StreamId, mark: Mark, filter: &Filter, up_to: Position) -> bool {
+        let Some(Looked { tenant, inbox, shared }) = self.look(tenant, inbox) else { return false };
+        let wanted = Wanted::new(tenant, filter);
+        inbox.any(tenant, shared, |item| {
+            let flags = item.flags;
+            !flags.skipped_by_all(mark)
                 && flags.with(mark) != flags
-                && filter.matches(flags, notification.created, &notification.facts)
-        };
-        let untouched = self.unmaterialised(known, inbox);
-        own.is_some_and(|items| items.iter().any(|(position, flags)| changes(position, flags)))
-            || untouched.iter().any(|position| changes(*position, Flags::default()))
+                && tenant.position(item.ordinal) <= up_to
+                && wanted.matches(item.ordinal, flags)
+        })
     }
 
     /// Applies an event. Never fails: the event was decided, or was recorded before.
@@ -188,110 +160,144 @@ impl State {
         let envelope = &recorded.envelope;
         self.position = envelope.position;
         self.time = self.time.max(envelope.time);
-        self.revisions.insert(envelope.stream, envelope.revision);
-        self.tenants.entry(envelope.tenant).or_default().sequence = envelope.tenant_sequence;
-        self.answers.apply(recorded);
         self.key_max = self.key_max.max(envelope.key_id);
-        let (tenant, stream) = (envelope.tenant, envelope.stream);
+        let (id, stream) = (envelope.tenant, envelope.stream);
+        let number = self.streams.intern(stream, id);
+        self.streams.at(number).revision = envelope.revision;
+        self.tenants.entry(id).or_default().sequence = envelope.tenant_sequence;
+        self.answers.apply(recorded);
         match &recorded.facts.event {
             Event::TenantCreated { name } => {
-                self.tenant_ids.insert(name.clone(), tenant);
-                self.tenants.entry(tenant).or_default().stream = stream;
+                self.tenant_ids.insert(name.clone(), id);
+                self.tenants.entry(id).or_default().stream.get_or_insert(stream);
             }
-            Event::SubjectObserved { roles, topics } => {
-                let subject = self.begin(stream, envelope.position);
-                subject.roles.clone_from(roles);
-                subject.topics.clone_from(topics);
-                subject.is_observed = true;
-            }
+            Event::SubjectObserved { roles, topics } => self.observed(number, id, roles, topics),
             Event::NotificationPublished(published) => self.published(recorded, published),
             Event::NotificationRetracted { notification } => {
-                let tenant = self.tenants.entry(tenant).or_default();
-                if let Some(notification) = tenant.notifications.get_mut(notification) {
-                    notification.is_retracted = true;
-                }
+                let tenant = self.tenants.entry(id).or_default();
+                tenant.stream.get_or_insert(stream);
+                tenant.retract(*notification, envelope.position);
             }
             Event::ItemsMarked { mark, items } => {
-                self.materialise(tenant, stream);
-                let inbox = self.inboxes.entry(stream).or_default();
-                for item in items {
-                    inbox.mark(*item, *mark);
-                }
-            }
-            Event::AllItemsMarked { mark, filter, up_to } => {
-                self.materialise(tenant, stream);
-                let (Some(known), Some(inbox)) = (self.tenants.get(&tenant), self.inboxes.get_mut(&stream)) else {
-                    return;
-                };
-                inbox.mark_where(*mark, *up_to, |position, flags| {
-                    known.notifications.get(&position).is_some_and(|notification| {
-                        !notification.is_retracted && filter.matches(flags, notification.created, &notification.facts)
-                    })
+                self.change(number, id, |inbox, tenant| {
+                    inbox.mark(*mark, items.iter().filter_map(|item| tenant.ordinal(*item)));
                 });
             }
-            Event::SubjectErased { subject, key, .. } => {
-                self.subjects.remove(subject);
-                self.inboxes.remove(subject);
-                self.erased.insert(*subject, *key);
+            Event::AllItemsMarked { mark, filter, up_to } => {
+                self.change(number, id, |inbox, tenant| {
+                    inbox.mark_all(*mark, &Wanted::new(tenant, filter), tenant, *up_to);
+                });
             }
+            Event::SubjectErased { subject, key, .. } => self.subject_erased(*subject, *key),
             Event::AuditRead { .. } => {}
             Event::CheckpointKeyAdopted { public, .. } => self.checkpoint_key = Some(*public),
         }
     }
 
+    fn observed(&mut self, number: usize, id: TenantId, roles: &[Role], topics: &[String]) {
+        if !self.begin(number, id) {
+            return;
+        }
+        let topics = self.topics.follow(topics);
+        let stream = self.streams.at(number);
+        let before = std::mem::replace(&mut stream.topics, topics);
+        stream.roles = role_bits(roles);
+        stream.states |= Stream::IS_OBSERVED;
+        self.topics.unfollow(before);
+    }
+
     fn published(&mut self, recorded: &Recorded, published: &Published) {
-        let (position, created) = (recorded.envelope.position, recorded.envelope.time);
-        let tenant = self.tenants.entry(recorded.envelope.tenant).or_default();
-        let facts = Arc::new(Published { audience: Audience::Tenant, ..published.clone() });
-        tenant.notifications.insert(position, Notification { facts, created, is_retracted: false });
-        match &published.audience {
-            Audience::People(people) => {
-                for person in people {
-                    self.begin(*person, position);
-                    self.inboxes.entry(*person).or_default().insert(position);
-                }
+        let (id, stream, position) = (recorded.envelope.tenant, recorded.envelope.stream, recorded.envelope.position);
+        let tenant = self.tenants.entry(id).or_default();
+        tenant.stream.get_or_insert(stream);
+        let ordinal = tenant.publish(position, recorded.envelope.time, published);
+        let Audience::People(people) = &published.audience else { return };
+        for person in people {
+            let number = self.streams.intern(*person, id);
+            if self.begin(number, id) {
+                self.with_inbox(number, id, |inbox, tenant, shared| inbox.insert(ordinal, tenant, shared));
             }
-            Audience::Tenant | Audience::Platform => tenant.audience.push(position),
-            Audience::Topic(_) | Audience::Role(_) => {}
         }
     }
 
-    /// A person's interval begins with the first event that concerns them.
-    fn begin(&mut self, person: StreamId, position: Position) -> &mut Subject {
-        let subject = self.subjects.entry(person).or_default();
-        if subject.since == Position::ZERO {
-            subject.since = position;
+    /// A person's interval begins with the first event that concerns them: what everyone got before is not theirs. Whether
+    /// the stream is a person's of this tenant.
+    fn begin(&mut self, number: usize, id: TenantId) -> bool {
+        let Some(tenant) = self.tenants.get(&id) else { return false };
+        let stream = self.streams.at(number);
+        if stream.tenant != id || tenant.stream == Some(stream.id) {
+            return false;
         }
-        subject
-    }
-
-    fn is_audience_item(&self, tenant: TenantId, inbox: StreamId, notification: Position) -> bool {
-        self.tenants
-            .get(&tenant)
-            .is_some_and(|known| self.unmaterialised(known, inbox).binary_search(&notification).is_ok())
-    }
-
-    /// Audience items that an inbox sees and has no states of its own for yet.
-    fn unmaterialised<'a>(&self, tenant: &'a Tenant, inbox: StreamId) -> &'a [Position] {
-        let seen = self.inboxes.get(&inbox).map_or(0, Items::absorbed);
-        let from = seen.max(self.first_visible(tenant, inbox));
-        &tenant.audience[from.min(tenant.audience.len())..]
-    }
-
-    /// A person sees the audience's items from the beginning of their interval on, and none without one; a tenant's own
-    /// inbox holds all of them.
-    fn first_visible(&self, tenant: &Tenant, inbox: StreamId) -> usize {
-        if inbox == tenant.stream {
-            return 0;
+        if !stream.is(Stream::IS_PERSON) {
+            stream.states |= Stream::IS_PERSON;
+            stream.shared = u32::try_from(tenant.audience.count()).expect("ordinals of notifications are u32");
         }
-        let since = self.subjects.get(&inbox).map_or(Position::ZERO, |subject| subject.since);
-        tenant.audience.partition_point(|position| !crate::audience::is_visible(since, *position))
+        true
     }
 
-    fn materialise(&mut self, tenant: TenantId, inbox: StreamId) {
-        let Some(known) = self.tenants.get(&tenant) else { return };
-        let new = self.unmaterialised(known, inbox);
-        let items = self.inboxes.entry(inbox).or_default();
-        items.absorb(new, known.audience.len());
+    /// Nothing is left of an erased person but that they were.
+    fn subject_erased(&mut self, subject: StreamId, key: u32) {
+        self.erased.insert(subject, key);
+        let Some(number) = self.streams.number(subject) else { return };
+        let stream = self.streams.at(number);
+        let (topics, inbox) = (stream.topics, stream.inbox);
+        stream.forget_person();
+        self.topics.unfollow(topics);
+        if let Some(inbox) = inbox.checked_sub(1).and_then(|index| self.inboxes.get_mut(index as usize)) {
+            *inbox = Inbox::default();
+        }
     }
+
+    /// Changes the items of an inbox that caught up. Who has no inbox here is passed by.
+    fn change(&mut self, number: usize, id: TenantId, change: impl FnOnce(&mut Inbox, &Tenant)) {
+        let stream = *self.streams.at(number);
+        if stream.tenant != id || !self.has_inbox(&stream) {
+            return;
+        }
+        self.with_inbox(number, id, |inbox, tenant, shared| {
+            inbox.catch_up(tenant, shared);
+            change(inbox, tenant);
+        });
+    }
+
+    fn with_inbox(&mut self, number: usize, id: TenantId, act: impl FnOnce(&mut Inbox, &Tenant, &mut u32)) {
+        let Some(tenant) = self.tenants.get(&id) else { return };
+        let stream = self.streams.at(number);
+        if stream.inbox == 0 {
+            self.inboxes.push(Inbox::default());
+            stream.inbox = u32::try_from(self.inboxes.count()).expect("fewer inboxes than streams");
+        }
+        let Some(inbox) = self.inboxes.get_mut(stream.inbox as usize - 1) else { return };
+        let mut shared = stream.shared;
+        act(inbox, tenant, &mut shared);
+        stream.shared = shared;
+    }
+
+    /// People have an inbox, and a tenant has one.
+    fn has_inbox(&self, stream: &Stream) -> bool {
+        stream.is(Stream::IS_PERSON)
+            || self.tenants.get(&{ stream.tenant }).is_some_and(|tenant| tenant.stream == Some(stream.id))
+    }
+
+    /// The inbox of a stream that has items of its own.
+    fn own_inbox(&self, stream: &Stream) -> Option<&Inbox> {
+        self.inboxes.get((stream.inbox as usize).checked_sub(1)?)
+    }
+
+    /// An inbox as it stands, with its tenant.
+    fn look(&self, id: TenantId, stream: StreamId) -> Option<Looked<'_>> {
+        static NOTHING: Inbox = Inbox::EMPTY;
+        let (tenant, stream) = (self.tenants.get(&id)?, self.streams.get(stream)?);
+        if stream.tenant != id || !self.has_inbox(stream) {
+            return None;
+        }
+        Some(Looked { tenant, inbox: self.own_inbox(stream).unwrap_or(&NOTHING), shared: stream.shared })
+    }
+}
+
+/// An inbox, its tenant, and how many entries of the list for everyone it took over.
+struct Looked<'a> {
+    tenant: &'a Tenant,
+    inbox: &'a Inbox,
+    shared: u32,
 }

@@ -6,14 +6,13 @@ use crate::tombstones::{Tombstone, Tombstones};
 use fixedbitset::FixedBitSet;
 use std::sync::Arc;
 use tidings_engine::ids::Position;
-use tidings_engine::item::{Filter, Flags};
-use tidings_engine::limits::INBOX_ITEMS_MAX;
+use tidings_engine::item::{Filter, Flags, drops_oldest};
 use tidings_wire::Counts;
 
 /// Holes beyond as many as there are items that make an inbox compact itself: 64.
 const HOLES_SPARED: usize = 64;
 
-/// The items of one inbox, the newest [`INBOX_ITEMS_MAX`]; what is older dropped off and does not come back.
+/// The items of one inbox, the newest ones; what is older dropped off and does not come back (see [`drops_oldest`]).
 ///
 /// An item has an ordinal, ascending by order key. Removing leaves a hole; holes are closed when they outnumber the items,
 /// so that adding and removing cost the same however long the inbox lives.
@@ -31,7 +30,7 @@ impl Table {
         if self.columns.order_keys.last().is_some_and(|newest| entry.notification.0 <= *newest) {
             return None;
         }
-        let dropped = if self.facets.live_count() < INBOX_ITEMS_MAX { None } else { self.drop_oldest(at) };
+        let dropped = if drops_oldest(self.facets.live_count()) { self.drop_oldest(at) } else { None };
         self.facets.push(self.columns.count(), Flags::default(), &entry.published);
         self.columns.push(entry, at);
         dropped

@@ -1,31 +1,133 @@
-use super::State;
+use super::tenant::Tenant;
+use super::{Inbox, State, Stream};
+use crate::grant::Role;
+use crate::ids::{Position, StreamId};
 use aws_lc_rs::digest::{Context, SHA256};
-use std::collections::{BTreeMap, BTreeSet};
 
-impl State {
-    /// A hash over everything `decide` can see, in one order: two states with one digest decide alike.
-    #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
-        let mut hash = Context::new(&SHA256);
-        let mut add = |text: String| {
-            hash.update(&(text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
-        };
-        add(format!("{} {}", self.position.0, self.time.0));
-        add(format!("{:?}", self.tenant_ids.iter().collect::<BTreeMap<_, _>>()));
-        add(format!("{:?}", self.tenants));
-        add(format!("{:?}", self.revisions.iter().collect::<BTreeMap<_, _>>()));
-        add(format!("{:?}", self.subjects.iter().collect::<BTreeMap<_, _>>()));
-        add(format!("{:?}", self.inboxes.iter().collect::<BTreeMap<_, _>>()));
-        add(format!("{:?}", self.answers.sorted()));
-        add(format!("{:?} {:?} {}", self.erased, self.checkpoint_key, self.key_max));
-        hash.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
+/// What the digest is of, and in which form: another name whenever the form changes.
+const FORM: &[u8] = b"tidings state 1";
+
+/// Feeds a hash with fields, each of fixed length or with its length before it, so that no two states feed the same bytes.
+struct Feed(Context);
+
+impl Feed {
+    fn number(&mut self, number: impl Into<u64>) {
+        self.0.update(&number.into().to_le_bytes());
+    }
+
+    fn count(&mut self, count: usize) {
+        self.number(count as u64);
+    }
+
+    fn stream(&mut self, stream: StreamId) {
+        self.0.update(&stream.0);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.0.update(bytes);
     }
 }
 
-impl super::Idempotency {
-    fn sorted(&self) -> BTreeSet<String> {
-        let all = self.tenants.iter().flat_map(|(tenant, keys)| keys.known.iter().map(move |known| (tenant, known)));
-        all.map(|one| format!("{one:?}")).collect()
+impl State {
+    /// SHA-256 over everything that `decide` can see, and over the order in which keys will be forgotten: two states with
+    /// one digest decide alike now and later. It is made of numbers, names and positions in one fixed form, so that two
+    /// machines that folded the same log have the same. Visits everything, so it is for audits and tests.
+    ///
+    /// # Panics
+    /// Never: SHA-256 gives 32 bytes.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut feed = Feed(Context::new(&SHA256));
+        feed.bytes(FORM);
+        feed.number(self.position.0);
+        feed.number(self.time.0.cast_unsigned());
+        let mut names: Vec<_> = self.tenant_ids.iter().collect();
+        names.sort_unstable();
+        feed.count(names.len());
+        for (name, tenant) in names {
+            feed.bytes(name.as_bytes());
+            feed.number(tenant.0);
+        }
+        feed.count(self.tenants.len());
+        for (id, tenant) in &self.tenants {
+            feed.number(id.0);
+            feed.tenant(tenant);
+        }
+        let mut streams: Vec<&Stream> = self.streams.iter().collect();
+        streams.sort_unstable_by_key(|stream| stream.id);
+        feed.count(streams.len());
+        for stream in streams {
+            feed.known(self, stream);
+        }
+        feed.count(self.answers.iter().count());
+        for key in self.answers.iter() {
+            feed.number({ key.tenant }.0);
+            feed.bytes(&{ key.command }.0);
+            feed.bytes(&{ key.fingerprint });
+            feed.number({ key.position }.0);
+            feed.number({ key.time }.0.cast_unsigned());
+            feed.number(key.answer);
+        }
+        feed.count(self.erased.len());
+        for (stream, key) in &self.erased {
+            feed.stream(*stream);
+            feed.number(*key);
+        }
+        feed.bytes(self.checkpoint_key.as_ref().map_or(&[], |key| key));
+        feed.number(self.key_max);
+        feed.0.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
+    }
+}
+
+impl Feed {
+    fn tenant(&mut self, tenant: &Tenant) {
+        self.number(tenant.sequence);
+        self.stream(tenant.stream.unwrap_or_default());
+        self.count(tenant.notifications.count());
+        for notification in tenant.notifications.iter() {
+            self.number({ notification.position }.0);
+            self.number({ notification.created }.0.cast_unsigned());
+            self.number(u64::from(notification.is_retracted()));
+            if let Some(kind) = tenant.kinds.get(notification.kind()) {
+                self.number(kind.severity as u64);
+                self.count(kind.tags.len());
+                for text in kind.category.iter().chain(&kind.tags) {
+                    self.bytes(tenant.strings.get(*text).unwrap_or_default().as_bytes());
+                }
+                self.number(u64::from(kind.category.is_some()));
+            }
+        }
+        self.count(tenant.audience.count());
+        tenant.audience.iter().for_each(|ordinal| self.number(tenant.position(*ordinal).0));
+        self.count(tenant.retractions.count());
+        for retraction in tenant.retractions.iter() {
+            self.number({ retraction.at }.0);
+            self.number(tenant.position(retraction.ordinal).0);
+        }
+    }
+
+    fn known(&mut self, state: &State, stream: &Stream) {
+        self.stream(stream.id);
+        self.number({ stream.revision }.0);
+        self.number({ stream.tenant }.0);
+        self.number(stream.states);
+        let roles = Role::ALL.into_iter().filter(|role| stream.roles & (1 << *role as u16) != 0);
+        roles.for_each(|role| self.bytes(role.word().as_bytes()));
+        self.bytes(state.topics.bytes(stream.topics));
+        self.number(stream.shared);
+        if let (Some(tenant), Some(inbox)) = (state.tenants.get(&{ stream.tenant }), state.own_inbox(stream)) {
+            self.inbox(tenant, inbox);
+        }
+    }
+
+    fn inbox(&mut self, tenant: &Tenant, inbox: &Inbox) {
+        self.number(inbox.retractions());
+        self.count(inbox.items().len());
+        for item in inbox.items() {
+            let position: Position = tenant.position(item.ordinal);
+            self.number(position.0);
+            self.number({ item.flags }.0);
+        }
     }
 }
