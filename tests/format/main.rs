@@ -3,8 +3,10 @@
 
 mod author;
 mod damages;
+mod document;
 mod event_files;
 mod events;
 mod golden;
+mod hexdump;
 mod readers;
 mod regenerated;
