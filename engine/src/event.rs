@@ -187,7 +187,13 @@ pub enum DecodeError {
         /// The tag.
         found: u8,
     },
-    /// The event version is newer than this program.
+    /// The event's type is newer than this program, or none.
+    #[error("event type {found} is not known")]
+    Type {
+        /// The type.
+        found: u16,
+    },
+    /// The event version is newer than this program, or none.
     #[error("event type {event_type} has version {found}, at most {known} is known")]
     Version {
         /// Which type.
@@ -241,6 +247,15 @@ impl Event {
         }
     }
 
+    /// Newest version of a type that this program reads; `None` when it does not know the type.
+    #[must_use]
+    pub const fn version_of(event_type: u16) -> Option<u16> {
+        match event_type {
+            1..=9 => Some(1),
+            _ => None,
+        }
+    }
+
     /// Version that this program writes for the type.
     #[must_use]
     pub const fn version(&self) -> u16 {
@@ -255,7 +270,10 @@ fn encode<T: Serialize>(value: &T) -> Bytes {
 
 fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], part: &'static str) -> Result<T, DecodeError> {
     match bytes.split_first() {
-        Some((&CODEC_POSTCARD, rest)) => postcard::from_bytes(rest).map_err(|_| DecodeError::Malformed { part }),
+        Some((&CODEC_POSTCARD, rest)) => match postcard::take_from_bytes(rest) {
+            Ok((value, [])) => Ok(value),
+            _ => Err(DecodeError::Malformed { part }),
+        },
         Some((&found, _)) => Err(DecodeError::Codec { found }),
         None => Err(DecodeError::Malformed { part }),
     }
@@ -289,12 +307,17 @@ impl Recorded {
     /// Decodes a record.
     ///
     /// # Errors
-    /// [`DecodeError`] when a newer program wrote it, or the facts are of no known codec.
+    /// [`DecodeError`] when a newer program wrote it, or the facts are of no known codec, or of another type than the envelope
+    /// says, or not all of the bytes are read.
     pub fn decode(record: log::Record) -> Result<Self, DecodeError> {
+        let (event_type, found) = (record.envelope.event_type, record.envelope.event_version);
+        let known = Event::version_of(event_type).ok_or(DecodeError::Type { found: event_type })?;
+        if found == 0 || found > known {
+            return Err(DecodeError::Version { event_type, found, known });
+        }
         let facts: Facts = decode(&record.facts, "facts")?;
-        let (found, known) = (record.envelope.event_version, facts.event.version());
-        if found > known {
-            return Err(DecodeError::Version { event_type: record.envelope.event_type, found, known });
+        if facts.event.type_number() != event_type {
+            return Err(DecodeError::Malformed { part: "facts" });
         }
         Ok(Self { envelope: record.envelope, facts, content: record.content })
     }
