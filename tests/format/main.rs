@@ -2,6 +2,7 @@
 //! code (engine, verifier, Python) agree about sound logs and about damaged ones.
 
 mod author;
+mod checkpoints;
 mod damages;
 mod document;
 mod event_files;

@@ -1,4 +1,4 @@
-//! What the tests need and a new machine lacks: browsers, strace, a C++ compiler, npm packages.
+//! What the tests need and a new machine lacks: browsers, strace, a C++ compiler, Python, npm packages.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use super::{Context, Stage};
 /// Installs, or says what to install.
 pub(super) const STAGE: Stage = Stage {
     name: "install",
-    about: "browsers, strace, a C++ compiler and npm packages are there",
+    about: "browsers, strace, a C++ compiler, Python and npm packages are there",
     needs: &[],
     plain: false,
     run,
@@ -27,10 +27,11 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 4] = [
+const NEEDS: [Need; 5] = [
     Need { programs: &["chromium"], package: "chromium" },
     Need { programs: &["firefox-esr", "firefox"], package: "firefox-esr" },
     Need { programs: &["strace"], package: "strace" },
+    Need { programs: &["python3"], package: "python3" },
     Need { programs: &["c++", "g++", "clang++"], package: "g++" },
 ];
 
