@@ -26,7 +26,8 @@ impl Machine {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("outside")).unwrap();
         let outside = folder.path().join("outside");
-        let config = format!("[checkpoints]\nsinks = [{:?}]\n", outside.to_str().unwrap());
+        // Small segments, so that a few notifications fill several.
+        let config = format!("[log]\nsegment_bytes = 8192\n[checkpoints]\nsinks = [{:?}]\n", outside.to_str().unwrap());
         let launch = Launch::new(&folder.path().join("data")).with_config(&config);
         Self { folder, launch }
     }
@@ -145,7 +146,8 @@ async fn a_log_that_was_rolled_back_replaced_or_damaged_ends_with_3_and_the_plac
     // A changed bit after the first checkpoint.
     machine.replace_data(&machine.path("newest"));
     machine.verify(&held).done();
-    let segment = machine.data().join("log/00000001-00000000000000000001.seg");
+    let segments = fs::read_dir(machine.data().join("log")).unwrap().map(|entry| entry.unwrap().path());
+    let segment = segments.filter(|path| path.extension().is_some_and(|end| end == "seg")).max().unwrap();
     let written = fs::read(&segment).unwrap();
     let last = written.iter().rposition(|byte| *byte != 0).unwrap();
     let file = OpenOptions::new().write(true).open(segment).unwrap();
@@ -216,4 +218,36 @@ async fn an_export_and_a_fresh_checkpoint_of_a_running_server_verify_elsewhere()
     machine.verify(&["--checkpoint", fresh, "--checkpoint", &format!("{out}/checkpoints"), "--key", &key]).done();
     let printed = machine.audit("checkpoint");
     assert!(printed.starts_with("tidings/") && printed.contains("\n\n\u{2014} tidings/"), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_of_a_part_is_proven_by_its_checkpoint_and_by_nothing_less() {
+    let machine = Machine::new();
+    let server = machine.launch.start().await;
+    machine.publish(&server, 40).await;
+    let (key, data, out) = (machine.audit("key"), machine.data(), machine.path("part"));
+    let (data, path) = (data.to_str().unwrap(), out.to_str().unwrap());
+    let export = |from: &str| run(&["audit", "export", "--data", data, "--out", path, "--from", from]);
+    let refused = export("1000000");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("position 1000000 is not in the log"));
+    let said = export("30").done();
+    let first: u64 = said.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!((2..=30).contains(&first), "{said}");
+    assert_eq!(server.stop().await, Some(0));
+    let check = || run(&["audit", "verify", "--data", path, "--key", &key]);
+    let told = check().done();
+    assert!(told.contains("1 checkpoint agrees"), "{told}");
+
+    // What precedes it must be whole, and there must be a checkpoint which proves it.
+    let start = fs::read(out.join("part.start")).unwrap();
+    fs::write(out.join("part.start"), &start[..start.len() - 1]).unwrap();
+    assert_eq!(check().code, Some(3));
+    fs::write(out.join("part.start"), &start).unwrap();
+    fs::rename(out.join("checkpoints"), out.join("elsewhere")).unwrap();
+    let nothing = check();
+    assert_eq!(nothing.code, Some(1), "{nothing:?}");
+    fs::rename(out.join("elsewhere"), out.join("checkpoints")).unwrap();
+    fs::remove_file(out.join("part.start")).unwrap();
+    assert_eq!(check().code, Some(3), "a part without its start is a log without its beginning");
 }

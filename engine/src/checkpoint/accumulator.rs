@@ -3,7 +3,7 @@
 use super::frontier::Frontier;
 use super::statement::Checkpoint;
 use crate::ids::{Position, Time};
-use crate::log::{Chain, LogId, sha256};
+use crate::log::{Chain, LogId, PartStart, sha256};
 
 /// What the stored form begins with.
 const MAGIC: [u8; 8] = *b"TdAccum1";
@@ -53,6 +53,12 @@ impl Accumulator {
         self.frontier.root()
     }
 
+    /// Where the part of a log starts that comes after this.
+    #[must_use]
+    pub const fn part_start(&self) -> PartStart {
+        PartStart { log: self.log, position: self.position(), chain: self.chain }
+    }
+
     /// The checkpoint of this position.
     #[must_use]
     pub fn checkpoint(&self, time: Time, epoch: u64) -> Checkpoint {
@@ -79,6 +85,8 @@ impl Accumulator {
         let bytes = bytes.strip_prefix(&MAGIC)?;
         let (log, bytes) = bytes.split_first_chunk()?;
         let (chain, bytes) = bytes.split_first_chunk()?;
-        Some(Self { log: LogId(*log), frontier: Frontier::decode(bytes).ok()?, chain: Chain(*chain) })
+        // No log has as many events as that, and there would be none after.
+        let frontier = Frontier::decode(bytes).ok().filter(|frontier| frontier.count() < u64::MAX)?;
+        Some(Self { log: LogId(*log), frontier, chain: Chain(*chain) })
     }
 }

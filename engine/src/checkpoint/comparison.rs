@@ -23,6 +23,8 @@ pub struct Named {
 pub struct Agreement {
     /// How many there are.
     pub count: usize,
+    /// How many more lie before the part of the log that was read, so that nothing can be said about them.
+    pub before: usize,
     /// The one with the greatest position, and the key that signed it; `None` when there are none.
     pub last: Option<(Place, VerifierKey)>,
 }
@@ -38,6 +40,8 @@ pub struct Comparison {
     /// What the log says about those that it came to, by position.
     judged: Vec<(String, SignedCheckpoint, Option<Difference>)>,
     malformed: Vec<(String, CheckpointError)>,
+    /// How many lie before the part that is read.
+    before: usize,
 }
 
 impl Comparison {
@@ -56,7 +60,14 @@ impl Comparison {
             let checkpoint = signed.checkpoint();
             std::cmp::Reverse((checkpoint.position, checkpoint.time))
         });
-        let mut comparison = Self { accumulator, trust, waiting, judged: Vec::new(), malformed };
+        let all = waiting.len();
+        let is_within = |signed: &SignedCheckpoint| {
+            let checkpoint = signed.checkpoint();
+            checkpoint.log != accumulator.log() || checkpoint.position >= accumulator.position()
+        };
+        waiting.retain(|(_, signed)| is_within(signed));
+        let before = all - waiting.len();
+        let mut comparison = Self { accumulator, trust, waiting, judged: Vec::new(), malformed, before };
         comparison.judge();
         comparison
     }
@@ -180,7 +191,7 @@ impl Comparison {
                 }
             }
         }
-        found.map_or(Ok(Agreement { count, last }), Err)
+        found.map_or(Ok(Agreement { count, before: self.before, last }), Err)
     }
 }
 

@@ -4,6 +4,7 @@
 //! by a checksum, by a field that follows from what is before it, or by having to be zero.
 
 use super::chain::{Chain, LogId};
+use super::copy::PartStart;
 use super::damage::{Damage, What};
 use super::directory::{Continuation, Segment, open_segment, segment_names};
 use super::group::Group;
@@ -26,7 +27,7 @@ pub enum Beside {
 /// A log in which nothing was found wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// How many events there are, which is also the last position.
+    /// The last position, which is also how many events there are, in a part those before it included.
     pub events: u64,
     /// The chain after the last one.
     pub chain: Chain,
@@ -74,19 +75,41 @@ pub fn verify(storage: &dyn Storage, beside: Beside) -> Result<Verified, Damage>
 /// # Errors
 /// The first damage, with segment, offset and position. The records before it were shown.
 pub fn verify_each(storage: &dyn Storage, beside: Beside, each: &mut dyn FnMut(&Record)) -> Result<Verified, Damage> {
+    verify_from(storage, beside, None, each)
+}
+
+/// Like [`verify_each`], for a part of a log that begins with a segment. Revisions and sequences are checked from the first
+/// ones of the part on. Whether `start` is right is shown by the first checkpoint within the part: its root covers it.
+///
+/// # Errors
+/// The first damage, with segment, offset and position. The records before it were shown.
+pub fn verify_part(
+    storage: &dyn Storage,
+    start: &PartStart,
+    each: &mut dyn FnMut(&Record),
+) -> Result<Verified, Damage> {
+    verify_from(storage, Beside::Nobody, Some(start), each)
+}
+
+fn verify_from(
+    storage: &dyn Storage,
+    beside: Beside,
+    start: Option<&PartStart>,
+    each: &mut dyn FnMut(&Record),
+) -> Result<Verified, Damage> {
     let whole = |what| Damage { segment: String::new(), offset: 0, position: Position(1), what };
     let names = segment_names(storage).map_err(|error| whole(What::Unreadable(error)))?;
     let (first, others) = names.split_first().ok_or_else(|| whole(What::NoSegments))?;
-    let segment = open_segment(storage, first, &Continuation::FIRST)?;
-    let (mut identity, chain) = (segment.header.identity, segment.header.chain);
-    let mut auditor = Auditor { storage, beside, each, seen: Seen::new(chain), in_flight: None };
+    let expected = start.map_or(Continuation::FIRST, |start| start.continuation(storage, first));
+    let segment = open_segment(storage, first, &expected)?;
+    let (mut identity, mut number) = (segment.header.identity, segment.header.number);
+    let seen = Seen::new(expected.first, segment.header.chain);
+    let mut auditor = Auditor { storage, beside, each, seen, in_flight: None };
     auditor.segment(segment, others.is_empty())?;
     for (index, name) in others.iter().enumerate() {
-        let expected = Continuation {
-            number: u32::try_from(index + 2).expect("segment numbers have eight digits"),
-            first: auditor.seen.position.next(),
-            before: Some((identity, auditor.seen.chain)),
-        };
+        number += 1;
+        let expected =
+            Continuation { number, first: auditor.seen.position.next(), before: Some((identity, auditor.seen.chain)) };
         let segment = open_segment(storage, name, &expected)?;
         identity = segment.header.identity;
         auditor.segment(segment, index + 1 == others.len())?;
@@ -173,6 +196,8 @@ impl Auditor<'_> {
 /// What the events so far oblige the next one to be.
 struct Seen {
     position: Position,
+    /// Events before the first one are not known: the first number of each stream and tenant is believed.
+    is_part: bool,
     chain: Chain,
     term: u64,
     time: Option<Time>,
@@ -181,9 +206,11 @@ struct Seen {
 }
 
 impl Seen {
-    fn new(chain: Chain) -> Self {
+    /// Before the event `first`.
+    fn new(first: Position, chain: Chain) -> Self {
         Self {
-            position: Position::ZERO,
+            position: Position(first.0 - 1),
+            is_part: first != Position(1),
             chain,
             term: 0,
             time: None,
@@ -197,13 +224,14 @@ impl Seen {
         if let Some(before) = self.time.filter(|before| envelope.time < *before) {
             return Err(What::TimeBackwards { found: envelope.time.0, before: before.0 });
         }
-        let revision = self.revisions.entry(envelope.stream).or_default();
+        let before = |found: u64| if self.is_part { found.saturating_sub(1) } else { 0 };
+        let revision = self.revisions.entry(envelope.stream).or_insert(before(envelope.revision.0));
         let (found, expected) = (envelope.revision.0, *revision + 1);
         if found != expected {
             return Err(What::RevisionGap { stream: envelope.stream, found, expected });
         }
         *revision = expected;
-        let sequence = self.sequences.entry(envelope.tenant).or_default();
+        let sequence = self.sequences.entry(envelope.tenant).or_insert(before(envelope.tenant_sequence));
         let (found, expected) = (envelope.tenant_sequence, *sequence + 1);
         if found != expected {
             return Err(What::TenantSequenceGap { tenant: envelope.tenant, found, expected });

@@ -45,7 +45,7 @@ mod writer;
 
 pub(crate) use chain::sha256;
 pub use chain::{Chain, LogId};
-pub use copy::copy;
+pub use copy::{PartStart, copy, part_start};
 pub use damage::{Damage, What};
 pub use encoder::{Encoded, Encoder};
 pub use envelope::Envelope;

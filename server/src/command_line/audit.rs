@@ -10,7 +10,9 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use tidings_engine::checkpoint::Agreement;
 use tidings_engine::event::{Content, Event, Recorded};
+use tidings_engine::ids::Position;
 use tidings_engine::log::audit::{self, Verified};
 use tidings_engine::log::{Damage, FileStorage, Record};
 
@@ -76,13 +78,12 @@ fn verify(arguments: &VerifyArguments) -> Exit {
         Ok(comparison) => comparison,
         Err(error) => return fail(error.exit(), &error),
     };
-    let verified = audit::verify_each(&storage, audit::Beside::Server, &mut |record| {
-        if !comparison.is_done() {
-            comparison.record(record);
-        }
-    });
-    let verified = verified.and_then(|verified| settle(&storage, &verified).map(|()| verified));
+    let is_part = comparison.accumulator().position() != Position::ZERO;
+    let verified = checking::verified(&storage, &mut comparison);
     match (&verified, &checking::judged(comparison, &verified)) {
+        (Ok(_), Ok(Agreement { last: None, .. })) if is_part => {
+            fail(Exit::Failed, &"a part of a log proves nothing without a checkpoint within it")
+        }
         (Ok(verified), Ok(agreement)) => {
             println!("{}", summary(verified));
             if let Some(line) = checking::summary(agreement) {

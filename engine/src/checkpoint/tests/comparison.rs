@@ -48,7 +48,7 @@ fn checkpoints_of_the_log_agree_in_any_order_and_at_any_position() {
     let agreement = compared(30, 1, &checkpoints).unwrap();
     let (last, signer) = agreement.last.unwrap();
     assert_eq!((agreement.count, last.position, last.name.as_str(), signer), (4, Position(30), "file-30", verifier(1)));
-    assert_eq!(compared(30, 1, &[]).unwrap(), Agreement { count: 0, last: None });
+    assert_eq!(compared(30, 1, &[]).unwrap(), Agreement { count: 0, before: 0, last: None });
     // A log may be at a later epoch than its checkpoints.
     assert!(compared(30, 2, &checkpoints).is_ok());
 }
@@ -123,4 +123,28 @@ fn beside_damage_only_what_the_log_came_to_is_judged() {
     assert_eq!(judged(vec![honest(10, 1), honest(20, 1)]).unwrap().last.unwrap().0.position, Position(10));
     let wrong = Checkpoint { root: [0; 32], ..honest(10, 1) };
     assert_eq!(judged(vec![wrong]).unwrap_err().first.position, Position(10));
+}
+
+#[test]
+fn a_part_of_a_log_is_judged_by_the_checkpoints_within_it() {
+    let judged = |start: &Accumulator, checkpoints: &[Checkpoint]| {
+        let named = |checkpoint: &Checkpoint| Named {
+            name: "x".into(),
+            signed: Ok(SignedCheckpoint::sign(*checkpoint, &key(1))),
+        };
+        let named = checkpoints.iter().map(named).collect();
+        let mut comparison = Comparison::new(start.clone(), Trust::new(LOG, &[verifier(1)]), named);
+        (start.position().0 + 1..=30).for_each(|position| comparison.record(&record(position)));
+        comparison.finish(1)
+    };
+    let start = |through: u64| {
+        let mut accumulator = Accumulator::new(LOG);
+        (1..=through).for_each(|position| accumulator.push(record(position).leaf()));
+        accumulator
+    };
+    let agreement = judged(&start(12), &[honest(5, 1), honest(12, 1), honest(30, 1)]).unwrap();
+    assert_eq!((agreement.count, agreement.before), (2, 1));
+    // A start that is another history is found by the first checkpoint after it.
+    let found = judged(&accumulated(12), &[honest(5, 1), honest(30, 1)]).unwrap_err();
+    assert_eq!(found.what, Difference::Rewritten { chain: true });
 }

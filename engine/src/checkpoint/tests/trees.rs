@@ -66,6 +66,17 @@ fn every_size_has_the_root_of_the_definition_and_goes_on_from_its_stored_form() 
 }
 
 #[test]
+fn a_stored_accumulator_that_no_event_can_follow_is_refused() {
+    let frontier = [u64::MAX.to_le_bytes().to_vec(), vec![0; 64 * 32]].concat();
+    assert_eq!(Frontier::decode(&frontier).unwrap().count(), u64::MAX);
+    let stored = accumulated(1).encode();
+    // Magic, log id and chain, then the frontier, then the hash over all.
+    let mut forged = [&stored[..8 + 16 + 32], &frontier].concat();
+    forged.extend(sha256(&forged));
+    assert_eq!(Accumulator::decode(&forged), None);
+}
+
+#[test]
 fn an_accumulator_keeps_root_and_chain_and_its_stored_form_notices_every_changed_byte() {
     let accumulator = accumulated(1000);
     let chain = (1..=1000).fold(Chain::start(LOG), |chain, position| chain.then(&leaf(position)));

@@ -1,13 +1,22 @@
 //! Comparing a log with the checkpoints that were kept: those of its data directory, and those that are given.
 
 use super::super::fail;
+use super::settle;
 use crate::checkpoints::{self, CHECKPOINTS_FOLDER, Folder, Kept};
 use crate::exit::Exit;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use tidings_engine::checkpoint::{Accumulator, Agreement, Comparison, Disagreement, Named, Trust, VerifierKey};
+use tidings_engine::ids::Position;
 use tidings_engine::log::audit::{self, Verified};
-use tidings_engine::log::{Damage, FileStorage, LogId};
+use tidings_engine::log::{Damage, FileStorage, LogId, Record};
+
+/// The file in which an export tells what precedes a part of a log.
+pub(crate) const PART_START: &str = "part.start";
+
+/// A frontier has at most 64 subtrees, which take 2,144 bytes with all around.
+const PART_START_BYTES_MAX: u64 = 4 * 1024;
 
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct CheckingArguments {
@@ -32,6 +41,9 @@ pub(crate) enum CheckError {
     /// A file or folder cannot be read.
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },
+    /// What precedes a part of a log is not what was written there.
+    #[error("{0} does not tell what precedes the part of the log")]
+    Start(PathBuf),
     /// A folder that was given holds nothing to compare with.
     #[error("{0} has no checkpoint")]
     Empty(PathBuf),
@@ -40,7 +52,7 @@ pub(crate) enum CheckError {
 impl CheckError {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
-            Self::Damage(_) => Exit::Damage,
+            Self::Damage(_) | Self::Start(_) => Exit::Damage,
             Self::Key { .. } => Exit::Usage,
             Self::File { .. } | Self::Empty(_) => Exit::Failed,
         }
@@ -51,7 +63,11 @@ impl CheckingArguments {
     /// Reads keys and checkpoints. To be done before the log is read: then the log has all that they know, also beside a
     /// running server.
     pub(crate) fn comparison(&self, data: &Path, storage: &FileStorage) -> Result<Comparison, CheckError> {
-        let log = audit::log_id(storage)?;
+        let accumulator = match part_start(data)? {
+            Some(accumulator) => accumulator,
+            None => Accumulator::new(audit::log_id(storage)?),
+        };
+        let log = accumulator.log();
         let keys: Result<Vec<_>, _> = self.key.iter().map(|text| key(text, log)).collect();
         let mut named = Vec::new();
         let own = data.join(CHECKPOINTS_FOLDER);
@@ -65,8 +81,34 @@ impl CheckingArguments {
                 named.push(checkpoints::read(path).map_err(|source| CheckError::File { path: path.clone(), source })?);
             }
         }
-        Ok(Comparison::new(Accumulator::new(log), Trust::new(log, &keys?), named))
+        Ok(Comparison::new(accumulator, Trust::new(log, &keys?), named))
     }
+}
+
+/// What precedes the log of a directory that has a part of one alone.
+fn part_start(data: &Path) -> Result<Option<Accumulator>, CheckError> {
+    let path = data.join(PART_START);
+    let mut bytes = Vec::new();
+    match File::open(&path).and_then(|file| file.take(PART_START_BYTES_MAX).read_to_end(&mut bytes)) {
+        Ok(_) => Accumulator::decode(&bytes).map(Some).ok_or(CheckError::Start(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(CheckError::File { path, source }),
+    }
+}
+
+/// Verifies the log of a directory, or the part of one, beside a server or without, and compares it.
+pub(crate) fn verified(storage: &FileStorage, comparison: &mut Comparison) -> Result<Verified, Damage> {
+    let start = comparison.accumulator().part_start();
+    let mut each = |record: &Record| {
+        if !comparison.is_done() {
+            comparison.record(record);
+        }
+    };
+    if start.position != Position::ZERO {
+        return audit::verify_part(storage, &start, &mut each);
+    }
+    let verified = audit::verify_each(storage, audit::Beside::Server, &mut each)?;
+    settle(storage, &verified).map(|()| verified)
 }
 
 fn key(text: &str, log: LogId) -> Result<VerifierKey, CheckError> {
@@ -117,7 +159,9 @@ pub(crate) fn summary(agreement: &Agreement) -> Option<String> {
     let (last, key) = agreement.last.as_ref()?;
     let (count, position, time) = (agreement.count, last.position, last.time.rfc3339());
     let noun = if count == 1 { "checkpoint agrees" } else { "checkpoints agree" };
-    Some(format!("{count} {noun}, the newest at position {position} of {time}, signed by {key}"))
+    let more =
+        if agreement.before == 0 { String::new() } else { format!("; {} lie before the part", agreement.before) };
+    Some(format!("{count} {noun}, the newest at position {position} of {time}, signed by {key}{more}"))
 }
 
 /// Says what was found wrong, and where: damage, a disagreement, or both.

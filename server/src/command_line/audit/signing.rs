@@ -7,7 +7,9 @@ use crate::checkpoints::{self, CheckpointKeys};
 use crate::clock;
 use crate::exit::Exit;
 use std::path::{Path, PathBuf};
-use tidings_engine::checkpoint::{SignedCheckpoint, SigningKey, VerifierKey, origin};
+use tidings_engine::checkpoint::{Accumulator, SignedCheckpoint, SigningKey, VerifierKey, origin};
+use tidings_engine::ids::Position;
+use tidings_engine::log::FileStorage;
 use tidings_engine::log::audit::{self, Beside};
 
 #[derive(Debug, clap::Args)]
@@ -24,16 +26,23 @@ pub(crate) struct Fresh {
     pub(crate) signed: SignedCheckpoint,
     /// The keys that the log adopted, in order.
     pub(crate) keys: Vec<VerifierKey>,
+    /// What precedes the part that was asked for.
+    pub(crate) before: Option<Accumulator>,
 }
 
-/// Verifies the log, compares it with the checkpoints of its data directory, and signs what it has come to. Says itself why
-/// it does not.
-pub(crate) fn fresh(data: &Path) -> Result<Fresh, Exit> {
-    let storage = storage(data)?;
-    let comparison = checking::CheckingArguments::default().comparison(data, &storage);
+/// Verifies the log, compares it with the checkpoints of its data directory, and signs what it has come to; remembers what
+/// it had come to at `before`. Says itself why it does not.
+pub(crate) fn fresh(data: &Path, storage: &FileStorage, before: Option<Position>) -> Result<Fresh, Exit> {
+    let comparison = checking::CheckingArguments::default().comparison(data, storage);
     let mut comparison = comparison.map_err(|error| fail(error.exit(), &error))?;
-    let verified = audit::verify_each(&storage, Beside::Server, &mut |record| comparison.record(record));
-    let verified = verified.and_then(|verified| settle(&storage, &verified).map(|()| verified));
+    let mut remembered = before.map(|_| comparison.accumulator().clone());
+    let verified = audit::verify_each(storage, Beside::Server, &mut |record| {
+        comparison.record(record);
+        if before == Some(record.envelope.position) {
+            remembered = Some(comparison.accumulator().clone());
+        }
+    });
+    let verified = verified.and_then(|verified| settle(storage, &verified).map(|()| verified));
     let keys = comparison.trust().adopted_keys().to_vec();
     let accumulator = comparison.accumulator().clone();
     let judged = checking::judged(comparison, &verified);
@@ -49,11 +58,12 @@ pub(crate) fn fresh(data: &Path) -> Result<Fresh, Exit> {
         return Err(fail(Exit::Failed, &why));
     };
     let signed = SignedCheckpoint::sign(accumulator.checkpoint(clock::now(), verified.epoch), key);
-    Ok(Fresh { signed, keys })
+    Ok(Fresh { signed, keys, before: remembered })
 }
 
 pub(crate) fn checkpoint(arguments: &CheckpointArguments) -> Exit {
-    let fresh = match fresh(&arguments.common.data) {
+    let data = &arguments.common.data;
+    let fresh = match storage(data).and_then(|storage| fresh(data, &storage, None)) {
         Ok(fresh) => fresh,
         Err(exit) => return exit,
     };
