@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 mod audit;
+mod log;
 mod publish;
 mod serve;
 mod tail;
@@ -37,6 +38,9 @@ enum Command {
     /// Read and verify the log of a data directory
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Inspect and repair the log of a data directory
+    #[command(subcommand)]
+    Log(log::Command),
     /// Check or print the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -117,6 +121,7 @@ pub fn run() -> ExitCode {
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),
         Command::Audit(command) => audit::run(&command),
+        Command::Log(command) => log::run(&command),
         Command::Config(command) => configuration(&command),
     };
     exit.into()

@@ -12,7 +12,7 @@ use super::segment::{Identity, SegmentHeader};
 use super::sidecar::Sidecar;
 use super::storage::{Storage, StorageError};
 use super::tail::{Tail, examine};
-use super::walk::{Step, Walk};
+use super::walk::{SCAN_READ_BYTES, Step, Walk};
 use super::watermark::Watermark;
 use crate::ids::{Position, Time};
 use std::fmt;
@@ -87,7 +87,7 @@ pub(crate) enum Ending {
 }
 
 /// Reads the log: headers and links of all segments; of the last one all checksums, positions, and the chain with its
-/// prefixes; of the sealed ones what their sidecars tell, or everything but the chain where that is asked for.
+/// prefixes; of the sealed ones what their sidecars tell, or all of that too where it is asked for.
 ///
 /// `None`: there is no segment file, and never was.
 pub(crate) fn find(storage: &dyn Storage, options: &LogOptions) -> Result<Option<Found>, LogError> {
@@ -153,17 +153,16 @@ impl Found {
         let mut sidecar = Sidecar::before(&segment, self.term, self.last_time);
         loop {
             let damage = match self.tail.step(storage) {
-                Step::Group(offset, group) => match self.take(offset, &group, is_last) {
+                Step::Group(offset, group) => match self.take(offset, &group, is_last, options) {
                     Ok(()) => {
                         sidecar.add(offset, &group);
                         continue;
                     }
-                    Err(what) => Damage {
-                        segment: self.tail.segment().name.to_string(),
-                        offset,
-                        position: group.header.first,
-                        what,
-                    },
+                    Err(what) => {
+                        // Back to the group that is not taken: the log ends before it.
+                        self.tail = Walk::at(segment, offset, group.header.first, SCAN_READ_BYTES);
+                        self.tail.damage(what)
+                    }
                 },
                 Step::End if is_last => return Ok(()),
                 Step::End => {
@@ -190,12 +189,12 @@ impl Found {
         self.index.add_sealed(segment, sidecar);
     }
 
-    fn take(&mut self, offset: u64, group: &Group, is_last: bool) -> Result<(), What> {
+    fn take(&mut self, offset: u64, group: &Group, is_last: bool, options: &LogOptions) -> Result<(), What> {
         if group.header.term < self.term {
             return Err(What::TermBackwards { found: group.header.term, before: self.term });
         }
         let mut prefixes = Vec::new();
-        if is_last {
+        if is_last || options.read_all {
             let mut chain = self.index.head().1;
             prefixes.reserve(group.records.len());
             for after in group.chains(chain) {
@@ -251,11 +250,8 @@ impl Found {
 
 /// Copies half-written bytes into a file of their own, durably, and only then replaces them by zeros.
 pub(crate) fn quarantine(storage: &dyn Storage, torn: &mut Quarantined) -> Result<(), StorageError> {
-    let taken = storage.list(DIRECTORY)?;
-    let stem = format!("{}-{}", torn.segment, torn.offset);
     // A later crash can leave another tail at the same place; none may replace an earlier one.
-    let file = (1..).map(|number: u32| format!("{stem}-{number}.torn")).find(|file| !taken.contains(file));
-    let name = format!("{DIRECTORY}/{}", file.expect("fewer files than numbers"));
+    let name = free_name(storage, &format!("{}-{}", torn.segment, torn.offset), "torn")?;
     let length = usize::try_from(torn.bytes).expect("half-written bytes are at most one group");
     let mut bytes = vec![0; length];
     storage.read_at(&torn.segment, torn.offset, &mut bytes)?;
@@ -270,4 +266,12 @@ pub(crate) fn quarantine(storage: &dyn Storage, torn: &mut Quarantined) -> Resul
     Ok(())
 }
 
-const DIRECTORY: &str = "quarantine";
+/// Folder of what was taken out of the log.
+pub(crate) const DIRECTORY: &str = "quarantine";
+
+/// A name in quarantine that nothing has: no file there ever replaces another.
+pub(crate) fn free_name(storage: &dyn Storage, stem: &str, ending: &str) -> Result<String, StorageError> {
+    let taken = storage.list(DIRECTORY)?;
+    let file = (1..).map(|number: u32| format!("{stem}-{number}.{ending}")).find(|file| !taken.contains(file));
+    Ok(format!("{DIRECTORY}/{}", file.expect("fewer files than numbers")))
+}

@@ -35,7 +35,8 @@ pub(crate) fn examine(storage: &dyn Storage, walk: &mut Walk) -> Result<Tail, St
 
     let mut end = start;
     let mut at = start;
-    let mut chunk = vec![0; CHUNK_BYTES];
+    let left = usize::try_from(segment.header.bytes - start).unwrap_or(CHUNK_BYTES);
+    let mut chunk = vec![0; left.min(CHUNK_BYTES)];
     while at < segment.header.bytes {
         let count = usize::try_from(segment.header.bytes - at).map_or(CHUNK_BYTES, |left| left.min(CHUNK_BYTES));
         storage.read_at(&segment.name, at, &mut chunk[..count])?;
@@ -54,7 +55,7 @@ pub(crate) fn examine(storage: &dyn Storage, walk: &mut Walk) -> Result<Tail, St
 }
 
 /// Every sound group header in `bytes`, at any offset.
-fn headers(bytes: &[u8]) -> impl Iterator<Item = GroupHeader> {
+pub(crate) fn headers(bytes: &[u8]) -> impl Iterator<Item = GroupHeader> {
     let starts = bytes.windows(GROUP_HEADER_BYTES).filter(|window| window[..4] == MAGIC);
     starts.filter_map(|window| GroupHeader::decode(window).ok())
 }

@@ -42,6 +42,11 @@ impl Walk {
         Self { segment, offset, position, read_bytes, buffer: Bytes::new(), buffer_at: 0 }
     }
 
+    /// The same place, with nothing read yet.
+    pub(crate) fn again(&self) -> Self {
+        Self::at(self.segment.clone(), self.offset, self.position, self.read_bytes)
+    }
+
     /// Where the next group starts.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
@@ -161,11 +166,11 @@ impl Walk {
 
     /// Checks that all that is left is zero.
     fn zeros(&self, storage: &dyn Storage) -> Result<(), Damage> {
-        let mut chunk = vec![0; self.read_bytes];
+        let up_to = |left: u64| usize::try_from(left).map_or(self.read_bytes, |left| left.min(self.read_bytes));
+        let mut chunk = vec![0; up_to(self.left())];
         let mut at = self.offset;
         while at < self.segment.header.bytes {
-            let count =
-                usize::try_from(self.segment.header.bytes - at).map_or(chunk.len(), |left| left.min(chunk.len()));
+            let count = up_to(self.segment.header.bytes - at);
             let read = storage.read_at(&self.segment.name, at, &mut chunk[..count]);
             read.map_err(|error| self.damage(What::Unreadable(error)))?;
             if !all_zero(&chunk[..count]) {

@@ -60,6 +60,25 @@ impl Watermark {
         Ok(slots.max_by_key(|slot| slot.sequence))
     }
 
+    /// Sets the file anew, durably, with both slots at this position: for a repair, which may go back.
+    ///
+    /// # Errors
+    /// When it cannot be written: the file may be as it was, or hold the new position.
+    pub(crate) fn reset(storage: &dyn Storage, position: Position, chain: Chain) -> Result<(), StorageError> {
+        let before = Self::read(storage)?.map_or(0, |before| before.sequence);
+        let is_there = storage.list("")?.iter().any(|name| name == WATERMARK);
+        if !is_there || storage.file_bytes(WATERMARK)? != FILE_BYTES as u64 {
+            storage.create(WATERMARK, FILE_BYTES as u64)?;
+        }
+        // Whichever of the two is lost in a crash, the other is the newest: neither goes beyond `position`.
+        for sequence in before + 1..=before + 2 {
+            let slot = Self { sequence, position, chain };
+            storage.write_at(WATERMARK, slot.offset(), &slot.encode())?;
+        }
+        storage.sync_data(WATERMARK)?;
+        storage.sync_directory("")
+    }
+
     fn offset(&self) -> u64 {
         self.sequence % 2 * SLOT_BYTES as u64
     }

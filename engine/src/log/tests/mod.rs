@@ -10,6 +10,7 @@ mod golden;
 mod keyed;
 mod recovery;
 mod redact;
+mod repair;
 mod sidecar;
 mod watermark;
 
@@ -59,6 +60,14 @@ impl Author {
             facts: fill(facts_bytes, 1),
             content: fill(content_bytes, 2).into(),
         }
+    }
+
+    /// Takes in an event that was written before.
+    fn again(&mut self, record: &Record) {
+        let envelope = &record.envelope;
+        self.position = envelope.position.0;
+        self.revisions.insert(envelope.stream, envelope.revision.0);
+        self.sequences.insert(envelope.tenant, envelope.tenant_sequence);
     }
 
     /// The next `count` events of two tenants, some without content.
