@@ -50,8 +50,8 @@ impl Continuity {
         }
         self.term = term;
         for event in events {
-            self.chain = sha256(&[&self.chain, &event.leaf]);
-            event.chain = self.chain;
+            event.link(&self.chain);
+            self.chain = event.chain;
         }
         if self.chain == *stored { Ok(()) } else { Err(What::Chain) }
     }

@@ -45,10 +45,13 @@ pub struct Event {
     pub leaf: [u8; 32],
     /// The chain after the event.
     pub chain: [u8; 32],
+    /// The envelope as it is hashed.
+    envelope: [u8; ENVELOPE_BYTES],
 }
 
 impl Event {
-    /// The event of a record that is exactly `bytes`, its checksums verified. The chain is left zero.
+    /// The event of a record that is exactly `bytes`, its checksums verified. Leaf and chain are zero until
+    /// [`Event::link`].
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, What> {
         if bytes.len() < RECORD_HEADER_BYTES || crc32c::crc32c(&bytes[..92]) != u32_at(bytes, 92) {
             return Err(What::RecordHeader);
@@ -87,9 +90,16 @@ impl Event {
             content_bytes: u32_at(bytes, 84),
             facts_hash,
             content_hash,
-            leaf: sha256(&[&[0], &bytes[..ENVELOPE_BYTES], &facts_hash, &content_hash]),
+            leaf: [0; 32],
             chain: [0; 32],
+            envelope: bytes_at(bytes, 0),
         })
+    }
+
+    /// Computes leaf and chain, given the chain before the event.
+    pub(crate) fn link(&mut self, before: &[u8; 32]) {
+        self.leaf = sha256(&[&[0], &self.envelope, &self.facts_hash, &self.content_hash]);
+        self.chain = sha256(&[before, &self.leaf]);
     }
 }
 
