@@ -14,7 +14,8 @@ Verifies a log of format 1, byte by byte, by docs/log-format.md alone. DIR is th
 copy or one that nothing writes to.
 
   --checkpoint FILE   a signed checkpoint (C2SP) that the log must agree with; needs --key
-  --key VKEY          a key whose signature is trusted, as NAME+HASH+BASE64; from outside the log
+  --key VKEY          a key whose signatures are believed, as NAME+HASH+BASE64, from outside the log; after a rotation
+                      give the new one too
   --events            print every event's envelope and hashes as a line of JSON before the summary
 
 exit codes: 0 sound, 1 unreadable, 2 usage, 3 damaged or not what was signed";
