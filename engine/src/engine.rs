@@ -7,11 +7,14 @@ mod tests;
 pub use open::OpenError;
 
 use crate::command::{Answer, Done, Outcome, Request};
-use crate::decide::{Decision, decide};
+use crate::decide::{Decision, Unsealed, decide};
 use crate::event::{Audience, Event, Facts, Recorded};
-use crate::ids::{CommandHash, Position, Revision, Time};
+use crate::ids::{CommandHash, Position, Revision, StreamId, Time};
+use crate::keyring::{KeyId, KeyringError};
 use crate::keys::Keys;
-use crate::log::{Envelope, GROUP_BYTES_MAX, Log, LogError, LogReader, Record, Storage, Stored, group_bytes};
+use crate::log::{
+    Envelope, GROUP_BYTES_MAX, Log, LogError, LogReader, Record, Rewritten, Storage, Stored, group_bytes,
+};
 use crate::rejection::Rejection;
 use crate::state::State;
 use std::sync::Arc;
@@ -37,12 +40,23 @@ pub struct Commit {
     pub events: Vec<Arc<Recorded>>,
 }
 
+/// What of the storage failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageFailure {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The keyring.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+}
+
 /// Storage failed within a batch. The engine is of no more use.
 #[derive(Debug, thiserror::Error)]
 #[error("storage failed: {error}")]
 pub struct CommitFailure {
     /// What failed.
-    pub error: LogError,
+    pub error: StorageFailure,
     /// Outcomes of the leading requests whose events are durable; of the others it is unknown.
     pub outcomes: Vec<Outcome>,
     /// The durable events.
@@ -78,7 +92,7 @@ impl<S: Storage> Engine<S> {
     pub fn commit(&mut self, requests: &[Request], now: Time) -> Result<Commit, Box<CommitFailure>> {
         let mut commit = Commit { outcomes: Vec::with_capacity(requests.len()), events: Vec::new() };
         if self.is_dead {
-            return Err(self.fail(LogError::Poisoned, &mut commit));
+            return Err(self.fail(LogError::Poisoned.into(), &mut commit));
         }
         let mut pending = Pending::default();
         let room = GROUP_BYTES_MAX - group_bytes(&[]);
@@ -87,7 +101,10 @@ impl<S: Storage> Engine<S> {
                 Ok(Decision::Nothing(done)) => pending.outcomes.push(Ok(done)),
                 Err(rejection) => pending.outcomes.push(Err(rejection)),
                 Ok(Decision::Record { drafts, command }) => {
-                    let (records, events) = self.record(request, drafts, command, now);
+                    let (records, events) = match self.record(request, drafts, command, now) {
+                        Ok(made) => made,
+                        Err(error) => return Err(self.fail(error.into(), &mut commit)),
+                    };
                     let bytes: usize =
                         records.iter().map(|record| record.encoded_bytes() + RECORD_OVERHEAD_BYTES).sum();
                     let overflows = !pending.records.is_empty() && pending.bytes + bytes > room;
@@ -114,19 +131,35 @@ impl<S: Storage> Engine<S> {
             commit.outcomes.extend(outcomes);
             return Ok(Flushed::Durable);
         }
-        match self.log.append(&records) {
-            Ok(_) => {
+        match self.append(&records, &events) {
+            Ok(()) => {
                 commit.outcomes.extend(outcomes);
                 commit.events.extend(events);
                 Ok(Flushed::Durable)
             }
-            Err(LogError::Full) => self.refuse_for_space(outcomes, commit),
+            Err(StorageFailure::Log(LogError::Full) | StorageFailure::Keyring(KeyringError::Full)) => {
+                self.refuse_for_space(outcomes, commit)
+            }
             Err(error) => Err(self.fail(error, commit)),
         }
     }
 
+    /// Keys first, or a crash could leave content that nobody can open; their destruction last, or it could leave a
+    /// person without a key whom no event calls erased. Between the two, the next start destroys them.
+    fn append(&mut self, records: &[Record], events: &[Arc<Recorded>]) -> Result<(), StorageFailure> {
+        let Some(vault) = self.keys.vault() else { return Ok(self.log.append(records).map(|_| ())?) };
+        let (position, chain) = self.log.head();
+        vault.flush(position, chain)?;
+        let appended = self.log.append(records)?;
+        let erased: Vec<_> = events.iter().filter_map(|event| erasure(event)).collect();
+        if !erased.is_empty() {
+            vault.destroy(&erased, appended.last, appended.chain)?;
+        }
+        Ok(())
+    }
+
     /// The end of the engine: what the earlier groups made durable is told, the rest is unknown.
-    fn fail(&mut self, error: LogError, commit: &mut Commit) -> Box<CommitFailure> {
+    fn fail(&mut self, error: StorageFailure, commit: &mut Commit) -> Box<CommitFailure> {
         self.is_dead = true;
         let Commit { outcomes, events } = std::mem::take(commit);
         Box::new(CommitFailure { error, outcomes, events })
@@ -140,7 +173,7 @@ impl<S: Storage> Engine<S> {
                 commit.outcomes.extend(outcomes.into_iter().map(undone));
                 Ok(Flushed::Refused)
             }
-            Err(_) => Err(self.fail(LogError::Full, commit)),
+            Err(_) => Err(self.fail(LogError::Full.into(), commit)),
         }
     }
 
@@ -151,7 +184,7 @@ impl<S: Storage> Engine<S> {
         drafts: Vec<crate::decide::Draft>,
         command: CommandHash,
         now: Time,
-    ) -> (Vec<Record>, Vec<Arc<Recorded>>) {
+    ) -> Result<(Vec<Record>, Vec<Arc<Recorded>>), KeyringError> {
         let count = drafts.len();
         let mut made = (Vec::with_capacity(count), Vec::with_capacity(count));
         for (index, draft) in drafts.into_iter().enumerate() {
@@ -161,7 +194,7 @@ impl<S: Storage> Engine<S> {
                 fingerprint: if is_answer { request.fingerprint } else { [0; 16] },
                 event: draft.event,
             };
-            let envelope = Envelope {
+            let mut envelope = Envelope {
                 position: self.state.position().next(),
                 tenant: draft.tenant,
                 tenant_sequence: self.state.tenant_sequence(draft.tenant) + 1,
@@ -174,14 +207,36 @@ impl<S: Storage> Engine<S> {
                 time: now.max(self.state.time()),
                 key_id: 0,
             };
-            let content = draft.content.map_or(Stored::EMPTY, |unsealed| unsealed.content.encode().into());
+            let content = self.sealed(&facts, &mut envelope, draft.content)?;
             let record = Record { envelope, facts: facts.encode(), content: content.clone() };
             let recorded = Recorded { envelope: record.envelope, facts, content };
             self.state.apply(&recorded);
             made.0.push(record);
             made.1.push(Arc::new(recorded));
         }
-        made
+        Ok(made)
+    }
+
+    /// The content as it is stored: sealed wherever there is a vault.
+    fn sealed(
+        &self,
+        facts: &Facts,
+        envelope: &mut Envelope,
+        unsealed: Option<Unsealed>,
+    ) -> Result<Stored, KeyringError> {
+        let Some(vault) = self.keys.vault() else {
+            return Ok(unsealed.map_or(Stored::EMPTY, |unsealed| unsealed.content.encode().into()));
+        };
+        vault.keep(&facts.event, envelope, facts.actor);
+        unsealed.map_or(Ok(Stored::EMPTY), |unsealed| vault.seal(&unsealed, &facts.event, envelope))
+    }
+
+    /// Puts a redacted segment in the place of the old one; see [`LogReader::rewrite`].
+    ///
+    /// # Errors
+    /// [`LogError`]; the engine must be dropped then.
+    pub fn adopt(&mut self, rewritten: Rewritten) -> Result<(), LogError> {
+        self.log.adopt(rewritten)
     }
 
     /// A reader of durable events, for any thread.
@@ -215,6 +270,14 @@ fn undone(outcome: Outcome) -> Outcome {
     match outcome {
         Err(no @ (Rejection::Forbidden | Rejection::Invalid { .. })) => Err(no),
         _ => Err(Rejection::Unavailable),
+    }
+}
+
+/// Whom an event erased, and the number of their key.
+fn erasure(recorded: &Recorded) -> Option<(StreamId, KeyId)> {
+    match recorded.facts.event {
+        Event::SubjectErased { subject, key, .. } => Some((subject, KeyId(key))),
+        _ => None,
     }
 }
 

@@ -1,11 +1,16 @@
 //! The secrets of one log and what is made with them: stream names, item ids, cursors, command hashes.
 
+use crate::event::Content;
 use crate::ids::{CommandHash, Position, StreamId};
+use crate::keyring::Lookup;
+use crate::log::{Envelope, Stored};
+use crate::vault::{self, ContentError, PersonKey, Vault};
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_256, DecryptingKey, DecryptionContext, EncryptingKey, UnboundCipherKey};
-use aws_lc_rs::{digest, hmac};
+use aws_lc_rs::hmac;
 use data_encoding::{BASE32_DNSSEC, BASE64URL_NOPAD};
 use std::fmt;
+use std::sync::Arc;
 
 /// Bytes of the one secret that all others are derived from: 32.
 pub const SECRET_BYTES: usize = 32;
@@ -30,15 +35,6 @@ pub enum StreamKind {
     Platform,
 }
 
-/// A person's key in the keyring, without the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PersonKey {
-    /// Its number.
-    pub id: u32,
-    /// First 16 bytes of its SHA-256.
-    pub fingerprint: [u8; 16],
-}
-
 /// The derived keys of one log. Cheap to share by reference; `Debug` shows nothing.
 pub struct Keys {
     streams: hmac::Key,
@@ -48,6 +44,9 @@ pub struct Keys {
     item_encrypt: EncryptingKey,
     item_decrypt: DecryptingKey,
     cursors: LessSafeKey,
+    lookups: hmac::Key,
+    fingerprints: hmac::Key,
+    vault: Option<Arc<Vault>>,
 }
 
 impl fmt::Debug for Keys {
@@ -57,7 +56,8 @@ impl fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Derives every key from the log's secret.
+    /// Derives every key from the log's secret. People's streams are derived too and content is not sealed, so nobody can
+    /// be erased: for tools and tests. A server has [`Keys::with_vault`].
     ///
     /// # Panics
     /// Never: the lengths are those that the algorithms take.
@@ -78,12 +78,31 @@ impl Keys {
             item_encrypt: EncryptingKey::ecb(cipher()).expect("AES takes the mode"),
             item_decrypt: DecryptingKey::ecb(cipher()).expect("AES takes the mode"),
             cursors: LessSafeKey::new(cursor_key.expect("a SHA-256 output is 32 bytes")),
+            lookups: mac("tidings lookup"),
+            fingerprints: mac("tidings fingerprint"),
+            vault: None,
         }
     }
 
-    /// Name of a stream in the log. For [`StreamKind::Tenant`] and [`StreamKind::Platform`] `name` is empty.
+    /// Derives every key from the log's secret, but for what concerns people: that the vault has.
+    #[must_use]
+    pub fn with_vault(secret: &[u8; SECRET_BYTES], vault: Arc<Vault>) -> Self {
+        Self { vault: Some(vault), ..Self::new(secret) }
+    }
+
+    /// Who is who, and what seals their content.
+    #[must_use]
+    pub const fn vault(&self) -> Option<&Arc<Vault>> {
+        self.vault.as_ref()
+    }
+
+    /// Name of a stream in the log. For [`StreamKind::Tenant`] and [`StreamKind::Platform`] `name` is empty. A person who is
+    /// not known is known from now on.
     #[must_use]
     pub fn stream(&self, tenant: &str, kind: StreamKind, name: &str) -> StreamId {
+        if let (StreamKind::User, Some(vault)) = (kind, &self.vault) {
+            return vault.stream(self.lookup(tenant, name));
+        }
         let kind = match kind {
             StreamKind::Tenant => 1,
             StreamKind::User => 2,
@@ -92,10 +111,31 @@ impl Keys {
         StreamId(tagged(&self.streams, &[tenant.as_bytes(), &[kind], name.as_bytes()]))
     }
 
-    /// The key that seals what is for this person alone; `None` when there is none: without a keyring nobody has one.
+    /// Stream of a person who is known already.
     #[must_use]
-    pub const fn person_key(&self, _person: StreamId) -> Option<PersonKey> {
-        None
+    pub fn known_person(&self, tenant: &str, name: &str) -> Option<StreamId> {
+        match &self.vault {
+            Some(vault) => vault.known(self.lookup(tenant, name)),
+            None => Some(self.stream(tenant, StreamKind::User, name)),
+        }
+    }
+
+    /// The key that seals what is for this person alone; `None` for whoever no event has named, and without a vault.
+    #[must_use]
+    pub fn person_key(&self, person: StreamId) -> Option<PersonKey> {
+        self.vault.as_ref()?.person_key(person)
+    }
+
+    fn lookup(&self, tenant: &str, name: &str) -> Lookup {
+        Lookup(tagged(&self.lookups, &[tenant.as_bytes(), name.as_bytes()]))
+    }
+
+    /// Reads the content of an event. `None`: it has none, it was redacted, or nobody can read it any more.
+    ///
+    /// # Errors
+    /// [`ContentError`].
+    pub fn content(&self, envelope: &Envelope, stored: &Stored) -> Result<Option<Content>, ContentError> {
+        vault::content(self.vault.as_deref(), envelope, stored)
     }
 
     /// The tag of a tenant.
@@ -109,6 +149,13 @@ impl Keys {
     #[must_use]
     pub fn command(&self, tenant: &str, actor: StreamId, key: &str) -> CommandHash {
         CommandHash(tagged(&self.commands, &[tenant.as_bytes(), &actor.0, key.as_bytes()]))
+    }
+
+    /// Fingerprint of a command's arguments: a keyed hash, because it stays in the log for ever and what it covers does
+    /// not. Never all zero in practice.
+    #[must_use]
+    pub fn fingerprint(&self, arguments: &[u8]) -> [u8; 16] {
+        tagged(&self.fingerprints, &[arguments])
     }
 
     /// Keyed hash of a group key within its tenant.
@@ -171,13 +218,6 @@ impl Keys {
         bytes.truncate(count);
         Some(bytes)
     }
-}
-
-/// Fingerprint of a command's arguments: the first 16 bytes of their SHA-256. Not secret, and never all zero in practice.
-#[must_use]
-pub fn fingerprint(arguments: &[u8]) -> [u8; 16] {
-    let hash = digest::digest(&digest::SHA256, arguments);
-    hash.as_ref()[..16].try_into().expect("SHA-256 gives 32 bytes")
 }
 
 /// The first bytes of a keyed hash over parts, each with its length before it, so that no two lists of parts collide.

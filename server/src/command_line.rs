@@ -1,9 +1,10 @@
-//! The command line: `tidings serve`, `token`, `publish`, `tail`, `audit`, `config`.
+//! The command line: `tidings serve`, `token`, `publish`, `tail`, `audit`, `privacy`, `config`.
 
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 mod audit;
 mod log;
+mod privacy;
 mod publish;
 mod serve;
 mod tail;
@@ -41,6 +42,9 @@ enum Command {
     /// Inspect and repair the log of a data directory
     #[command(subcommand)]
     Log(log::Command),
+    /// Erase people, and take their bytes out of the log
+    #[command(subcommand)]
+    Privacy(privacy::Command),
     /// Check or print the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -122,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Tail(arguments) => tail::run(&arguments),
         Command::Audit(command) => audit::run(&command),
         Command::Log(command) => log::run(&command),
+        Command::Privacy(command) => privacy::run(&command),
         Command::Config(command) => configuration(&command),
     };
     exit.into()

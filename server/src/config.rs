@@ -14,6 +14,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use tidings_engine::limits::Limits;
 
+/// Folder of the log within the data directory.
+pub const LOG_FOLDER: &str = "log";
+
 /// The whole configuration. Every field has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -40,6 +43,8 @@ pub struct Config {
     pub log: Log,
     /// Signed checkpoints.
     pub checkpoints: Checkpoints,
+    /// The keyring.
+    pub keyring: Keyring,
     /// Every limit an operator may set.
     pub limits: Limits,
 }
@@ -161,6 +166,15 @@ impl Default for Checkpoints {
     }
 }
 
+/// The keyring: the keys that seal personal content.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keyring {
+    /// Its folder; `keyring` in the data directory when absent. The key that wraps its keys is `keyring.key` beside it.
+    /// Back it up apart from the log, and keep those backups no longer than erasures may be undone by them.
+    pub folder: Option<PathBuf>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -175,6 +189,7 @@ impl Default for Config {
             token: Token::default(),
             log: Log::default(),
             checkpoints: Checkpoints::default(),
+            keyring: Keyring::default(),
             limits: Limits::default(),
         }
     }
@@ -205,6 +220,18 @@ impl Default for Token {
 }
 
 impl Config {
+    /// Where the log is.
+    #[must_use]
+    pub fn log_folder(&self) -> PathBuf {
+        self.data.join(LOG_FOLDER)
+    }
+
+    /// Where the keyring is.
+    #[must_use]
+    pub fn keyring_folder(&self) -> PathBuf {
+        self.keyring.folder.clone().unwrap_or_else(|| self.data.join("keyring"))
+    }
+
     /// The text of a file that has the same effect. Secrets are only ever paths, so nothing needs to be hidden.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use crate::hub::ConnectionId;
 use crate::inbox::{Inbox, Work};
 use crate::observed::Observed;
 use crate::origins::Origins;
+use crate::receipt::Receipts;
 use crate::telemetry::SECURITY;
 use crate::writer::{Job, Writer};
 use crate::{clock, dev_token};
@@ -25,13 +26,13 @@ use tidings_engine::admission::{Admission, Refusal, RequestKind, TicketId};
 use tidings_engine::command::{Command, Outcome, Request};
 use tidings_engine::cursor::{Cursor, CursorKind};
 use tidings_engine::grant::{Grant, Right};
-use tidings_engine::ids::{Position, Time};
+use tidings_engine::ids::{Position, StreamId, Time};
 use tidings_engine::keys::Keys;
 use tidings_engine::limits::Limits;
 use tidings_engine::rejection::Rejection;
-use tidings_engine::session::{Session, SessionContext};
+use tidings_engine::session::{Input, Session, SessionContext};
 use tidings_engine::token::Verifier;
-use tidings_wire::ReplyCode;
+use tidings_wire::{CloseCode, Receipt, ReplyCode};
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -56,6 +57,7 @@ pub(crate) struct Parts {
     pub(crate) counts: Arc<ConnectionCounts>,
     pub(crate) session_seed: [u8; 16],
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) receipts: Receipts,
 }
 
 /// One node, shared by everything that serves.
@@ -82,6 +84,8 @@ pub struct Server {
     dev_key: Option<[u8; 32]>,
     checkpoints: Checkpoints,
     seed: [u8; 16],
+    /// Signs receipts.
+    receipts: Receipts,
     next: AtomicU64,
     leaving: AtomicBool,
     /// Whose first sight was recorded, so that reading need not wait for the writer.
@@ -131,6 +135,7 @@ impl Server {
             dev_key: parts.dev_key,
             checkpoints: parts.checkpoints,
             seed: parts.session_seed,
+            receipts: parts.receipts,
             next: AtomicU64::new(1),
             leaving: AtomicBool::new(false),
             observed: Mutex::default(),
@@ -155,6 +160,17 @@ impl Server {
     /// A session has a person's roles and topics recorded: what was known of them before may be so no more.
     pub(crate) fn observed_anew(&self, grant: &Grant) {
         self.observed.lock().forget(grant.stream);
+    }
+
+    /// Ends the sessions of a person who was erased: they stand for somebody who is no more. Whoever comes with the same
+    /// token later is a new person.
+    pub(crate) fn end_sessions_of(&self, subject: StreamId) {
+        self.observed.lock().forget(subject);
+        let connections: Vec<_> = self.connections.lock().values().filter_map(Weak::upgrade).collect();
+        let theirs = |connection: &Arc<Connection>| connection.grant().is_some_and(|grant| grant.stream == subject);
+        for connection in connections.into_iter().filter(theirs) {
+            connection.give(Input::Close(CloseCode::TokenRevoked));
+        }
     }
 
     /// The cursor after an event, for the grant's tenant.
@@ -185,7 +201,7 @@ impl Server {
     fn fresh_id(&self, number: u64) -> String {
         let mut block = self.seed.to_vec();
         block.extend_from_slice(&number.to_le_bytes());
-        BASE32_DNSSEC.encode(&tidings_engine::keys::fingerprint(&block))
+        BASE32_DNSSEC.encode(&self.keys.fingerprint(&block))
     }
 
     fn refuse_origin(&self, origin: Option<&str>, carrier: &'static str, address: IpAddr) {
@@ -319,6 +335,11 @@ impl Api for Server {
         let (answer, answered) = oneshot::channel();
         self.inbox.send(Work::Read { grant, question, answer });
         answered.await.unwrap_or(Err(Rejection::Unavailable))
+    }
+
+    async fn receipt(&self, grant: &Arc<Grant>, event: Position) -> Result<Receipt, Rejection> {
+        // One record, mostly still in the page cache: short enough for this thread.
+        self.receipts.receipt(&self.reader, &self.keys, grant, event)
     }
 
     fn cursor(&self, grant: &Grant, position: Position) -> String {

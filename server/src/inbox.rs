@@ -6,6 +6,7 @@
 
 use crate::connection::Connection;
 use crate::content::Contents;
+use crate::erasing::Erased;
 use crate::hub::Hub;
 use crate::reading;
 use crate::writer::Reply;
@@ -15,7 +16,7 @@ use std::thread::{self, JoinHandle};
 use tidings_adapters::http::{Question, Reading};
 use tidings_engine::command::Outcome;
 use tidings_engine::cursor::{Cursor, CursorKind};
-use tidings_engine::event::Recorded;
+use tidings_engine::event::{Event, Recorded};
 use tidings_engine::grant::Grant;
 use tidings_engine::ids::Position;
 use tidings_engine::keys::{Keys, TenantTag};
@@ -25,7 +26,7 @@ use tidings_engine::request::Page;
 use tidings_engine::session::Stream;
 use tidings_projections::{ChangePlace, Owner, Projections};
 use tidings_wire::{InboxName, ServerFrame, encode};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 
 /// Durable events of one commit, and who waits for what.
@@ -142,6 +143,7 @@ pub fn start(
     reader: LogReader,
     keys: Arc<Keys>,
     ending: watch::Sender<Ending>,
+    erased: mpsc::UnboundedSender<Erased>,
 ) -> std::io::Result<(Inbox, JoinHandle<()>)> {
     let mut projections = Projections::new();
     for record in reader.scan(Position(1)) {
@@ -155,11 +157,12 @@ pub fn start(
     let thread = InboxThread {
         projections,
         hub: Hub::default(),
-        contents: Contents::new(reader.clone()),
+        contents: Contents::new(reader.clone(), Arc::clone(&keys)),
         reader,
         keys,
         epoch,
         ending,
+        erased,
     };
     let thread = thread::Builder::new().name("inbox".to_owned()).spawn(move || thread.run(&waiting))?;
     Ok((Inbox { queue }, thread))
@@ -174,6 +177,7 @@ pub(crate) struct InboxThread {
     pub(crate) keys: Arc<Keys>,
     pub(crate) epoch: u64,
     ending: watch::Sender<Ending>,
+    erased: mpsc::UnboundedSender<Erased>,
 }
 
 impl InboxThread {
@@ -209,6 +213,11 @@ impl InboxThread {
 
     fn committed(&mut self, committed: Committed) {
         for recorded in &committed.events {
+            if let Event::SubjectErased { subject, key, .. } = recorded.facts.event {
+                self.contents.clear();
+                // The node ends: then nobody's session is left either.
+                let _ = self.erased.send(Erased { subject, key });
+            }
             self.contents.keep(recorded);
             self.fan_out(recorded);
         }

@@ -7,10 +7,12 @@ use crate::exit::Exit;
 use crate::gateway::Server;
 use crate::inbox::{self, Ending};
 use crate::origins::Origins;
+use crate::receipt::Receipts;
 use crate::secrets::{self, SecretError};
 use crate::tls::{Certificate, CertificateError};
 use crate::verifier::{self, KeyError};
-use crate::{assets, clock, entropy, telemetry, writer};
+use crate::{assets, clock, entropy, erasing, opening, redaction, telemetry, writer};
+use rustls::server::ResolvesServerCert;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -19,20 +21,12 @@ use tidings_adapters::gateway::Host;
 use tidings_adapters::http::{self, Assets};
 use tidings_adapters::quic::{self, QuicOptions, QuicStartError};
 use tidings_adapters::tcp::{self, TcpOptions};
-use tidings_engine::engine::{Engine, OpenError};
-use tidings_engine::keys::Keys;
+use tidings_engine::engine::OpenError;
 use tidings_engine::limits::Limits;
-use tidings_engine::log::{FileStorage, LogOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
-
-/// Folder of the log within the data directory.
-pub const LOG_FOLDER: &str = "log";
-
-/// Bytes of a segment under `--dev`: 4 MiB, so that a first start is instant.
-const DEV_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Handshakes a second of one address under `--dev`: every client of a test run has the same one.
 const DEV_HANDSHAKES_PER_SECOND: u32 = 5_000;
@@ -58,8 +52,8 @@ pub enum StartError {
     /// A secret cannot be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The log does not open.
-    #[error("log: {0}")]
+    /// The log or the keyring does not open.
+    #[error(transparent)]
     Log(#[from] OpenError),
     /// The key that signs checkpoints was not adopted.
     #[error(transparent)]
@@ -147,11 +141,10 @@ impl Node {
         let orders = Orders::listen()?;
         let is_dev = profile == Profile::Development;
         if is_dev {
-            widen_for_development(&mut config.limits);
+            widen(&mut config.limits);
         }
-        let keys = Arc::new(Keys::new(&secrets::log_secret(&config.data)?));
         let dev_key = if is_dev { Some(secrets::dev_key(&config.data)?) } else { None };
-        let mut engine = open_engine(&config, profile, &keys)?;
+        let (mut engine, keys) = opening::open(&config, profile)?;
         let keeping = checkpoints::start(&mut engine, &config.data, &config.checkpoints, clock::now())?;
         let certificate = match &config.tls {
             Some(tls) => Certificate::read(tls)?,
@@ -162,21 +155,18 @@ impl Node {
             idle: Duration::from_millis(config.limits.idle_ms_max + config.limits.ping_ms),
             ..QuicOptions::default()
         };
-        let endpoint = quic::bind(config.quic.listen, certificate.resolver(), &quic_options)?;
-        let http = bind(config.http.listen).await?;
-        let admin = bind(config.admin.listen).await?;
-        let addresses = Addresses {
-            http: http.local_addr()?,
-            quic: endpoint.local_addr()?,
-            admin: admin.local_addr()?,
-            is_secure: config.tls.is_some(),
-        };
+        let Listeners { endpoint, http, admin, addresses } =
+            Listeners::bind(&config, certificate.resolver(), &quic_options).await?;
         let verifier = Arc::new(verifier::build(&config, dev_key.as_ref())?);
         let (ended, ending) = watch::channel(Ending::NotYet);
         let reader = engine.reader();
-        let (inbox, inbox_thread) = inbox::start(engine.reader(), Arc::clone(&keys), ended)?;
+        let (tell_erased, erased) = mpsc::unbounded_channel();
+        let (inbox, inbox_thread) = inbox::start(engine.reader(), Arc::clone(&keys), ended, tell_erased)?;
         let epoch = engine.epoch();
+        let adopted = engine.state().checkpoint_key().copied();
+        let destroyed = engine.state().erased().map(|(_, key)| key).collect();
         let (writer, writer_thread) = writer::start(engine, inbox.clone())?;
+        let (redaction, redaction_thread) = redaction::start(reader.clone(), writer.clone(), destroyed)?;
         let metrics = telemetry::start_metrics();
         let counts = Arc::new(ConnectionCounts::default());
         let server = Server::new(crate::gateway::Parts {
@@ -196,7 +186,9 @@ impl Node {
             counts: Arc::clone(&counts),
             session_seed: entropy::bytes()?,
             checkpoints: keeping.checkpoints.clone(),
+            receipts: Receipts::of(&config.data, adopted)?,
         });
+        tokio::spawn(erasing::reach(Arc::clone(&server), redaction, erased));
         let host = Host::new(Arc::clone(&server));
         let files = if is_dev { Assets { files: assets::ASSETS.to_vec() } } else { Assets::default() };
         let router = http::router(Arc::clone(&server), host.clone(), files);
@@ -208,7 +200,7 @@ impl Node {
             telemetry::admin_routes(metrics.clone()).merge(checkpoints::admin_routes(keeping.checkpoints.clone()));
         tokio::spawn(axum::serve(admin, administration).into_future());
         tokio::spawn(telemetry::keep_up(metrics, counts));
-        let threads = vec![writer_thread, inbox_thread];
+        let threads = vec![writer_thread, inbox_thread, redaction_thread];
         Ok(Self { server, host, endpoint, threads, keeping, ending, addresses, orders })
     }
 
@@ -263,27 +255,37 @@ impl Node {
     }
 }
 
-fn open_engine(config: &Config, profile: Profile, keys: &Arc<Keys>) -> Result<Engine<FileStorage>, StartError> {
-    let folder = config.data.join(LOG_FOLDER);
-    let storage = FileStorage::create(&folder).map_err(|error| std::io::Error::other(error.to_string()))?;
-    let mut options = LogOptions { reserve_bytes: config.log.reserve_bytes, ..LogOptions::DEFAULT };
-    match (config.log.segment_bytes, profile) {
-        (Some(bytes), _) => options.segment_bytes = bytes,
-        (None, Profile::Development) => options.segment_bytes = DEV_SEGMENT_BYTES,
-        (None, Profile::Production) => {}
-    }
-    let (engine, recovery) = Engine::open(storage, options, Arc::clone(keys), entropy::bytes()?, clock::now())?;
-    if let Some(lost) = &recovery.quarantined {
-        warn!(%lost, "torn tail quarantined");
-    }
-    info!(events = recovery.last.0, log = %folder.display(), fresh = recovery.fresh, "log open");
-    Ok(engine)
-}
-
-/// Every client of a test run has the same address.
-fn widen_for_development(limits: &mut Limits) {
+/// Every client of a developer has the same address.
+fn widen(limits: &mut Limits) {
     limits.address_handshakes_per_second = limits.address_handshakes_per_second.max(DEV_HANDSHAKES_PER_SECOND);
     limits.address_unauthenticated_max = limits.address_unauthenticated_max.max(limits.node_unauthenticated_max);
+}
+
+/// Everything that is listened on.
+struct Listeners {
+    endpoint: quinn::Endpoint,
+    http: TcpListener,
+    admin: TcpListener,
+    addresses: Addresses,
+}
+
+impl Listeners {
+    async fn bind(
+        config: &Config,
+        certificate: Arc<dyn ResolvesServerCert>,
+        options: &QuicOptions,
+    ) -> Result<Self, StartError> {
+        let endpoint = quic::bind(config.quic.listen, certificate, options)?;
+        let http = bind(config.http.listen).await?;
+        let admin = bind(config.admin.listen).await?;
+        let addresses = Addresses {
+            http: http.local_addr()?,
+            quic: endpoint.local_addr()?,
+            admin: admin.local_addr()?,
+            is_secure: config.tls.is_some(),
+        };
+        Ok(Self { endpoint, http, admin, addresses })
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {

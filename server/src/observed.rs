@@ -1,9 +1,9 @@
 //! Whose roles and topics are on record as they are now, so that a read need not ask the writer again.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use std::collections::HashMap;
 use tidings_engine::grant::Grant;
 use tidings_engine::ids::StreamId;
-use tidings_engine::keys::fingerprint;
 
 /// Most people that are remembered: 100,000. Whoever is forgotten is asked about again, which changes nothing.
 const PEOPLE_COUNT_MAX: usize = 100_000;
@@ -11,7 +11,7 @@ const PEOPLE_COUNT_MAX: usize = 100_000;
 /// What this node has had recorded last, by person.
 #[derive(Debug, Default)]
 pub struct Observed {
-    people: HashMap<StreamId, [u8; 16]>,
+    people: HashMap<StreamId, [u8; 32]>,
 }
 
 impl Observed {
@@ -35,6 +35,7 @@ impl Observed {
     }
 }
 
-fn standing(grant: &Grant) -> [u8; 16] {
-    fingerprint(format!("{:?}{:?}", grant.roles, grant.topics).as_bytes())
+fn standing(grant: &Grant) -> [u8; 32] {
+    let standing = format!("{:?}{:?}", grant.roles, grant.topics);
+    digest(&SHA256, standing.as_bytes()).as_ref().try_into().expect("SHA-256 gives 32 bytes")
 }

@@ -12,6 +12,8 @@ pub const SECRET_BYTES: usize = 32;
 
 /// The secret that item ids, cursors and stream names of a log are made with. Losing it makes every id and cursor void.
 const LOG_SECRET: &str = "log.secret";
+/// The key that wraps the keys in the keyring. Losing it, or the keyring, makes all content unreadable for ever.
+const KEYRING_KEY: &str = "keyring.key";
 /// The key that `--dev` signs and accepts tokens with.
 const DEV_KEY: &str = "dev.key";
 
@@ -40,6 +42,15 @@ pub enum SecretError {
 /// [`SecretError`]; a file that is there is never overwritten.
 pub fn log_secret(data: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
     read_or_make(&data.join(LOG_SECRET))
+}
+
+/// Reads the key that wraps the keyring's keys, making it when there is none. It stands beside the keyring, whose folder
+/// is `keyring`, and not in it.
+///
+/// # Errors
+/// [`SecretError`]; a file that is there is never overwritten.
+pub fn keyring_key(keyring: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
+    read_or_make(&keyring.with_file_name(KEYRING_KEY))
 }
 
 /// Reads the development key, making it when there is none.

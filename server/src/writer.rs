@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use tidings_engine::command::{Outcome, Request};
 use tidings_engine::engine::Engine;
-use tidings_engine::log::Storage;
+use tidings_engine::log::{Rewritten, Storage};
 use tidings_engine::rejection::Rejection;
 use tracing::{error, info};
 
@@ -30,20 +30,33 @@ pub struct Job {
     pub reply: Reply,
 }
 
+/// Something for the writer.
+enum Work {
+    Job(Job),
+    /// A redacted segment, and who waits until it is in its place.
+    Adopt(Rewritten, SyncSender<()>),
+}
+
 /// The way to the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
-    queue: SyncSender<Job>,
+    queue: SyncSender<Work>,
 }
 
 impl Writer {
     /// Queues a request. When the queue is full or the writer has ended, the answer comes at once, on this thread.
     pub fn submit(&self, job: Job) {
-        match self.queue.try_send(job) {
-            Ok(()) => {}
-            Err(TrySendError::Full(job)) => (job.reply)(Err(Rejection::Overloaded)),
-            Err(TrySendError::Disconnected(job)) => (job.reply)(Err(Rejection::Unavailable)),
+        match self.queue.try_send(Work::Job(job)) {
+            Ok(()) | Err(TrySendError::Full(Work::Adopt(..)) | TrySendError::Disconnected(Work::Adopt(..))) => {}
+            Err(TrySendError::Full(Work::Job(job))) => (job.reply)(Err(Rejection::Overloaded)),
+            Err(TrySendError::Disconnected(Work::Job(job))) => (job.reply)(Err(Rejection::Unavailable)),
         }
+    }
+
+    /// Puts a redacted segment in its place, and waits for it. False: the writer has ended, or its storage failed.
+    pub fn adopt(&self, rewritten: Rewritten) -> bool {
+        let (done, waiting) = sync_channel(1);
+        self.queue.send(Work::Adopt(rewritten, done)).is_ok() && waiting.recv().is_ok()
     }
 }
 
@@ -60,13 +73,19 @@ pub fn start<S: Storage + 'static>(
     Ok((Writer { queue }, thread))
 }
 
-fn run<S: Storage>(mut engine: Engine<S>, waiting: &Receiver<Job>, inbox: &inbox::Inbox) {
+fn run<S: Storage>(mut engine: Engine<S>, waiting: &Receiver<Work>, inbox: &inbox::Inbox) {
     let mut requests = Vec::new();
     let mut replies: Vec<Reply> = Vec::new();
     while let Ok(first) = waiting.recv() {
-        for job in std::iter::once(first).chain(waiting.try_iter()).take(BATCH_COUNT_MAX) {
-            requests.push(job.request);
-            replies.push(job.reply);
+        let mut adopted = Vec::new();
+        for work in std::iter::once(first).chain(waiting.try_iter()).take(BATCH_COUNT_MAX) {
+            match work {
+                Work::Job(job) => {
+                    requests.push(job.request);
+                    replies.push(job.reply);
+                }
+                Work::Adopt(rewritten, done) => adopted.push((rewritten, done)),
+            }
         }
         metrics::histogram!("tidings_commit_requests").record(requests.len() as f64);
         match engine.commit(&requests, clock::now()) {
@@ -80,14 +99,30 @@ fn run<S: Storage>(mut engine: Engine<S>, waiting: &Receiver<Job>, inbox: &inbox
                 let outcomes = failure.outcomes.into_iter().chain(std::iter::repeat(Err(Rejection::OutcomeUnknown)));
                 let answers = replies.drain(..).zip(outcomes).collect();
                 inbox.committed(Committed { events: failure.events, answers });
-                for job in waiting.try_iter() {
-                    (job.reply)(Err(Rejection::OutcomeUnknown));
-                }
-                inbox.storage_failed();
+                give_up(waiting, inbox);
                 return;
             }
         }
         requests.clear();
+        for (rewritten, done) in adopted {
+            if let Err(error) = engine.adopt(rewritten) {
+                error!(%error, "storage failed; the process ends");
+                give_up(waiting, inbox);
+                return;
+            }
+            // Whoever gave up waiting finds the segment in its place at the next look.
+            let _ = done.send(());
+        }
     }
     info!("writer ended");
+}
+
+/// Tells everyone who waits that nobody knows what became of their requests.
+fn give_up(waiting: &Receiver<Work>, inbox: &inbox::Inbox) {
+    for work in waiting.try_iter() {
+        if let Work::Job(job) = work {
+            (job.reply)(Err(Rejection::OutcomeUnknown));
+        }
+    }
+    inbox.storage_failed();
 }

@@ -20,8 +20,8 @@ use tidings_adapters::http::{Access, BulkMarking, Operation, ROUTES, Route};
 use tidings_client::{Answer, Transport};
 use tidings_engine::grant::{Right, Role};
 use tidings_wire::{
-    BulkMark, ClientFrame, CommandFrame, Fetch, Hello, InboxName, Marked, PageQuery, Publish, Retract, ServerFrame,
-    SubscribeTo,
+    BulkMark, ClientFrame, CommandFrame, Erase, Fetch, Hello, InboxName, Marked, PageQuery, Publish, Retract,
+    ServerFrame, SubscribeTo,
 };
 
 /// Rates and places that this many requests do not exceed.
@@ -148,6 +148,12 @@ fn asked(route: &Route, names: &Names) -> Vec<Asked> {
             let named = [&names.id, &names.tenant_id];
             Vec::from(named.map(|id| one(route.path.replace("{id}", id), None, Verdict::NotFound, None)))
         }
+        // A name is one of the caller's own tenant: there nobody is called so.
+        Operation::Erase => {
+            let name = if names.tenant == "acme" { "ada" } else { "nobody" };
+            vec![one(route.path.to_owned(), Some(json!({"subscriberId": name})), Verdict::NotFound, None)]
+        }
+        Operation::Receipt => vec![one(route.path.replace("{id}", &names.id), None, Verdict::NotFound, None)],
         Operation::List => {
             let named = [("me", &names.id), ("me", &names.cursor), ("tenant", &names.tenant_id)];
             Vec::from(named.map(|(inbox, after)| {
@@ -311,6 +317,8 @@ fn commands(names: &Names) -> Vec<CommandFrame> {
     commands.push(CommandFrame::Publish(Box::new(publish)));
     let retract = |id: &String| CommandFrame::Retract(Retract { notification: id.clone() });
     commands.extend([&names.id, &names.tenant_id].map(retract));
+    let subscriber_id = if names.tenant == "acme" { "ada" } else { "nobody" };
+    commands.push(CommandFrame::Erase(Erase { subscriber_id: subscriber_id.to_owned() }));
     commands
 }
 
@@ -341,12 +349,13 @@ fn row(frame: &ClientFrame) -> (usize, Option<Verdict>) {
             CommandFrame::DeleteAll(_) => (19, Some(Verdict::AsAbsent)),
             CommandFrame::Publish(_) => (20, Some(Verdict::AsAbsent)),
             CommandFrame::Retract(_) => (21, Some(Verdict::NotFound)),
+            CommandFrame::Erase(_) => (22, Some(Verdict::AsAbsent)),
         },
     }
 }
 
 /// Kinds of frames and commands.
-const KINDS: usize = 22;
+const KINDS: usize = 23;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_frame_answers_names_of_another_tenant_as_names_that_never_were() {

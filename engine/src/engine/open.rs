@@ -1,9 +1,11 @@
 use super::Engine;
 use crate::event::{DecodeError, Recorded};
 use crate::ids::{Position, Time};
+use crate::keyring::{KeyId, KeyringError};
 use crate::keys::Keys;
 use crate::log::{Log, LogError, LogOptions, LogReader, Recovery, Storage};
 use crate::state::State;
+use crate::vault::Vault;
 use std::sync::Arc;
 
 /// Farthest that the last recorded time may be ahead of the clock at start: 5 minutes.
@@ -25,6 +27,39 @@ pub enum OpenError {
         /// Why.
         source: DecodeError,
     },
+    /// The keyring cannot be read.
+    #[error("keyring: {0}")]
+    Keyring(#[from] KeyringError),
+    /// The log is not the one that the keyring was last used with: it ends before, or its history is another one.
+    #[error(
+        "the log is older than its keyring, or its history was changed: the keyring knows position {known}, the log ends at {head}"
+    )]
+    LogBehindKeyring {
+        /// The position that the keyring knows of.
+        known: Position,
+        /// The log's last one.
+        head: Position,
+    },
+    /// The log uses keys that the keyring never had: it is an older copy, or another one.
+    #[error(
+        "the keyring is older than the log: the log uses key {used}, the keyring gave {given}; restore the newer keyring"
+    )]
+    KeyringBehindLog {
+        /// Greatest number of a key in the log.
+        used: u32,
+        /// Greatest number in the keyring.
+        given: u32,
+    },
+    /// Keys at the keyring's end are not whole, and the log went on after them: they were acknowledged, and are lost.
+    #[error(
+        "keys that were added at position {known} are damaged, and the log goes on to {head}: restore the keyring's backup"
+    )]
+    KeysLost {
+        /// Where the log stood when they were added.
+        known: Position,
+        /// The log's last position.
+        head: Position,
+    },
     /// The clock is behind the log.
     #[error(
         "the last event was recorded {ahead_ms} ms after the clock's now; set the clock, at most {AHEAD_MS_MAX} ms are allowed"
@@ -39,7 +74,15 @@ impl OpenError {
     /// Whether the log itself is damaged.
     #[must_use]
     pub const fn is_damage(&self) -> bool {
-        matches!(self, Self::Log(LogError::Corrupt(_)) | Self::Event { .. })
+        matches!(
+            self,
+            Self::Log(LogError::Corrupt(_))
+                | Self::Event { .. }
+                | Self::Keyring(KeyringError::Corrupt(_))
+                | Self::LogBehindKeyring { .. }
+                | Self::KeyringBehindLog { .. }
+                | Self::KeysLost { .. }
+        )
     }
 }
 
@@ -56,13 +99,53 @@ impl<S: Storage> Engine<S> {
         now: Time,
     ) -> Result<(Self, Recovery), OpenError> {
         let (log, recovery) = Log::open(storage, options, entropy)?;
+        let engine = Self::over(log, &recovery, keys, now)?;
+        Ok((engine, recovery))
+    }
+
+    /// An engine over a log that was opened just now. The vault of the keys, where there is one, must agree with it; what
+    /// an interrupted erasure left to do there is done.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the log is left as it was.
+    pub fn over(log: Log<S>, recovery: &Recovery, keys: Arc<Keys>, now: Time) -> Result<Self, OpenError> {
         let ahead_ms = log.last_time().since(now);
         if recovery.last != Position::ZERO && ahead_ms > AHEAD_MS_MAX {
             return Err(OpenError::ClockBehind { ahead_ms });
         }
         let state = fold(&log.reader())?;
-        Ok((Self { log, state, keys, is_dead: false }, recovery))
+        if let Some(vault) = keys.vault() {
+            agree(vault, &log, &state)?;
+        }
+        Ok(Self { log, state, keys, is_dead: false })
     }
+}
+
+/// Holds log and keyring against each other: a copy of either that is older than the other is noticed here.
+fn agree<S: Storage>(vault: &Vault, log: &Log<S>, state: &State) -> Result<(), OpenError> {
+    let keyring = vault.keyring();
+    let (head, chain) = log.head();
+    if let Some(mark) = keyring.mark() {
+        let known = mark.position;
+        let is_of_this_log = known <= head && log.reader().chain_at(known)? == mark.chain;
+        if !is_of_this_log {
+            return Err(OpenError::LogBehindKeyring { known, head });
+        }
+    }
+    if let Some(known) = vault.unfinished_at().filter(|unfinished| *unfinished < head) {
+        return Err(OpenError::KeysLost { known, head });
+    }
+    let (used, given) = (state.key_max(), keyring.next_id().0 - 1);
+    if used > given {
+        return Err(OpenError::KeyringBehindLog { used, given });
+    }
+    let mut left = Vec::new();
+    for (subject, key) in state.erased() {
+        if keyring.key(KeyId(key))?.is_some() {
+            left.push((subject, KeyId(key)));
+        }
+    }
+    if left.is_empty() { Ok(()) } else { Ok(vault.destroy(&left, head, chain)?) }
 }
 
 /// The state after every durable event.

@@ -5,8 +5,8 @@ use crate::cursor::{Cursor, CursorKind};
 use crate::grant::{Grant, Right};
 use crate::ids::Position;
 use crate::item::{Filter, Mark};
-use crate::keys::{Keys, fingerprint};
-use crate::limits::{BULK_IDS_COUNT_MAX, COMMAND_ID_BYTES_MAX};
+use crate::keys::Keys;
+use crate::limits::{BULK_IDS_COUNT_MAX, COMMAND_ID_BYTES_MAX, NAME_BYTES_MAX};
 use crate::rejection::Rejection;
 use std::sync::Arc;
 use tidings_wire::{BulkMark, CommandFrame, InboxName, Marked, PageQuery, Publish};
@@ -28,7 +28,7 @@ pub fn command(
         _ => None,
     });
     let fingerprint = match key {
-        Some(_) => fingerprint(&serde_json::to_vec(&frame).expect("a frame that was read has a JSON form")),
+        Some(_) => keys.fingerprint(&serde_json::to_vec(&frame).expect("a frame that was read has a JSON form")),
         None => [0; 16],
     };
     Ok(Request { grant: Arc::clone(grant), key, fingerprint, command: parse(keys, grant, frame)? })
@@ -54,6 +54,11 @@ fn parse(keys: &Keys, grant: &Grant, frame: CommandFrame) -> Result<Command, Rej
         CommandFrame::Retract(retract) => {
             permits(grant, Right::Publish)?;
             Ok(Command::Retract { notification: keys.notification(grant.tenant_tag, &retract.notification) })
+        }
+        CommandFrame::Erase(erase) => {
+            permits(grant, Right::Erase)?;
+            name("subscriberId", &erase.subscriber_id, NAME_BYTES_MAX)?;
+            Ok(Command::Erase { subject: keys.known_person(&grant.tenant, &erase.subscriber_id) })
         }
     }
 }

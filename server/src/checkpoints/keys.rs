@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tidings_engine::checkpoint::{SigningKey, origin};
 use tidings_engine::command::{Command, Request};
-use tidings_engine::engine::Engine;
+use tidings_engine::engine::{Engine, StorageFailure};
 use tidings_engine::grant::Grant;
 use tidings_engine::ids::Time;
-use tidings_engine::log::{LogError, Storage};
+use tidings_engine::log::Storage;
 use tracing::{info, warn};
 
 /// The key that signs.
@@ -46,8 +46,8 @@ pub enum AdoptionError {
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// The log failed while the adoption was recorded.
-    #[error("log: {0}")]
-    Log(LogError),
+    #[error(transparent)]
+    Log(StorageFailure),
     /// The adopted key's file cannot be put in the place of the one before.
     #[error("{path}: {source}")]
     Replace {
@@ -64,7 +64,7 @@ pub enum AdoptionError {
 impl AdoptionError {
     /// The log's own failure, where that is the cause.
     #[must_use]
-    pub const fn log(&self) -> Option<&LogError> {
+    pub const fn log(&self) -> Option<&StorageFailure> {
         match self {
             Self::Log(error) => Some(error),
             _ => None,
@@ -87,6 +87,13 @@ impl CheckpointKeys {
     pub fn signer(&self, adopted: Option<&[u8; 32]>) -> Option<&SigningKey> {
         let is_it = |key: &&SigningKey| adopted.is_none_or(|adopted| key.public() == *adopted);
         self.current.iter().chain(&self.next).find(is_it)
+    }
+
+    /// As [`CheckpointKeys::signer`], without the other keys.
+    #[must_use]
+    pub fn into_signer(self, adopted: Option<&[u8; 32]>) -> Option<SigningKey> {
+        let is_it = |key: &SigningKey| adopted.is_none_or(|adopted| key.public() == *adopted);
+        self.current.into_iter().chain(self.next).find(is_it)
     }
 
     /// Makes the key that is to follow the current one. It signs nothing before the server has adopted it.

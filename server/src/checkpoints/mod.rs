@@ -5,7 +5,7 @@
 
 mod folder;
 mod keeper;
-mod keys;
+pub mod keys;
 mod orders;
 mod standing;
 mod status;

@@ -64,7 +64,7 @@ pub(crate) fn run(command: &Command) -> Exit {
 
 /// The log of a data directory. Says itself why there is none.
 fn storage(data: &Path) -> Result<FileStorage, Exit> {
-    let folder = data.join(crate::node::LOG_FOLDER);
+    let folder = data.join(crate::config::LOG_FOLDER);
     FileStorage::existing(&folder).map_err(|error| fail(Exit::Failed, &format!("log {}: {error}", folder.display())))
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct RepairArguments {
 
 pub(crate) fn run(command: &Command) -> Exit {
     let (Command::Inspect(arguments) | Command::Repair(RepairArguments { log: arguments, .. })) = command;
-    let folder = arguments.data.join(crate::node::LOG_FOLDER);
+    let folder = arguments.data.join(crate::config::LOG_FOLDER);
     let storage = match FileStorage::existing(&folder) {
         Ok(storage) => storage,
         Err(error) => return fail(Exit::Failed, &format!("log {}: {error}", folder.display())),

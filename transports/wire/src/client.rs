@@ -1,4 +1,5 @@
 use crate::inbox::InboxName;
+use crate::privacy::Erase;
 use crate::publish::Publish;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -165,6 +166,7 @@ pub enum CommandFrame {
     DeleteAll(BulkMark),
     Publish(Box<Publish>),
     Retract(Retract),
+    Erase(Erase),
 }
 
 /// The items that a mark is for.

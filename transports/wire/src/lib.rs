@@ -8,6 +8,7 @@ mod client;
 mod codes;
 mod inbox;
 mod item;
+mod privacy;
 mod publish;
 mod server;
 pub mod varint;
@@ -18,6 +19,7 @@ pub use client::{
 pub use codes::{CloseCode, ReplyCode, Retry};
 pub use inbox::{BadInboxName, InboxName};
 pub use item::{Action, Actor, Change, Counts, Item, ItemPatch, Mark, Redirect, SeverityCounts, Subscriber};
+pub use privacy::{Erase, Receipt};
 pub use publish::{AudienceName, Publish, Published, Recipients, Severity};
 pub use server::{ErrorBody, LimitsShown, ServerFrame, encode};
 

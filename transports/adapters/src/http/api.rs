@@ -9,7 +9,7 @@ use tidings_engine::ids::{Position, Time};
 use tidings_engine::item::Filter;
 use tidings_engine::keys::Keys;
 use tidings_engine::rejection::Rejection;
-use tidings_wire::{Counts, InboxName, Item, PageQuery, ReplyCode};
+use tidings_wire::{Counts, InboxName, Item, PageQuery, Receipt, ReplyCode};
 
 /// Who calls, for the security log and the rates.
 #[derive(Clone, Debug)]
@@ -100,6 +100,12 @@ pub trait Api: Send + Sync + 'static {
 
     /// Reads from the projections. Records the caller's first sight before, where that is due.
     fn read(&self, grant: Arc<Grant>, question: Question) -> impl Future<Output = Result<Reading, Rejection>> + Send;
+
+    /// The signed receipt of an erasure of the grant's tenant, by the position of its event.
+    ///
+    /// # Errors
+    /// `NotFound` when no erasure of the tenant has this position.
+    fn receipt(&self, grant: &Arc<Grant>, event: Position) -> impl Future<Output = Result<Receipt, Rejection>> + Send;
 
     /// The cursor of a position for the grant's tenant.
     fn cursor(&self, grant: &Grant, position: Position) -> String;

@@ -8,6 +8,7 @@ mod body;
 mod calling;
 mod connecting;
 mod cors;
+mod erasing;
 mod marking;
 mod openapi;
 mod page_query;

@@ -7,7 +7,7 @@ use super::openapi::openapi;
 use super::problem::Refusal;
 use super::routes::{Access, Operation, Route, served};
 use super::surround::surround;
-use super::{connecting, marking, probing, publishing, reading};
+use super::{connecting, erasing, marking, probing, publishing, reading};
 use crate::gateway::{Gateway, Host};
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -89,6 +89,8 @@ async fn answer_call<A: Api>(call: Call<'_, A>, operation: Operation) -> Result<
     match operation {
         Operation::Publish => publishing::published(call).await,
         Operation::Retract => publishing::retracted(call).await,
+        Operation::Erase => erasing::erased(call).await,
+        Operation::Receipt => erasing::receipt(call).await,
         Operation::List => reading::page(call).await,
         Operation::Count => reading::counts(call).await,
         Operation::MarkOne(mark) => marking::one(call, mark).await,

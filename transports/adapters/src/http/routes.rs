@@ -92,6 +92,10 @@ pub enum Operation {
     Publish,
     /// Takes a notification back.
     Retract,
+    /// Erases a person.
+    Erase,
+    /// Gives the receipt of an erasure again.
+    Receipt,
     /// Reads one page.
     List,
     /// Counts.
@@ -229,6 +233,23 @@ pub const ROUTES: &[Route] = &[
         status: 204,
         answer: None,
         ..open("/v1/notifications/{id}", Operation::Retract, "", "Takes a notification back from every inbox.")
+    },
+    Route {
+        verb: Verb::Post,
+        access: Access::Holder(Right::Erase),
+        work: Work::Command,
+        payload: Payload::Required("Erase"),
+        status: 201,
+        ..open(
+            "/v1/privacy/erasures",
+            Operation::Erase,
+            "ReceiptAnswer",
+            "Erases a person: destroys the key of all that is theirs.",
+        )
+    },
+    Route {
+        access: Access::Holder(Right::Erase),
+        ..open("/v1/privacy/erasures/{id}", Operation::Receipt, "ReceiptAnswer", "The receipt of an erasure.")
     },
     reading("/v1/inbox/notifications", Operation::List, LIST_QUERY, "PageAnswer", "One page, newest first."),
     reading("/v1/inbox/notifications/count", Operation::Count, COUNT_QUERY, "CountAnswer", "Exact counts by filters."),

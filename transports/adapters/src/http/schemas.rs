@@ -11,6 +11,7 @@ pub(super) fn schemas() -> Value {
         "DevToken": object(&["token"], json!({ "token": string() })),
         "DevTokenRequest": object(&["tenant", "user"], json!({ "tenant": string(), "user": string(), "roles": strings() })),
         "Discovery": discovery(),
+        "Erase": object(&["subscriberId"], json!({ "subscriberId": { "type": "string", "maxLength": 128 } })),
         "Filter": filter(),
         "Health": object(&["status"], json!({ "status": { "const": "ok" } })),
         "Item": item(),
@@ -21,6 +22,7 @@ pub(super) fn schemas() -> Value {
         "Publish": publish(),
         "PublishedAnswer": published_answer(),
         "Ready": object(&["status", "warnings"], json!({ "status": { "const": "ok" }, "warnings": strings() })),
+        "ReceiptAnswer": object(&["data"], json!({ "data": receipt() })),
         "Redirect": object(&["url"], json!({ "url": string(), "target": string() })),
         "Severity": { "enum": ["high", "medium", "low", "none"] },
         "Tags": tags(),
@@ -109,6 +111,17 @@ fn published_answer() -> Value {
         "recipients": { "type": ["integer", "null"], "description": "How many people; null for an audience." },
     });
     object(&["data"], json!({ "data": object(&["id", "transactionId", "cursor", "recipients"], properties) }))
+}
+
+fn receipt() -> Value {
+    let properties = json!({
+        "id": string(),
+        "erasedAt": time(),
+        "keyFingerprint": { "type": "string", "description": "First 16 bytes of the SHA-256 of the destroyed key." },
+        "leaf": { "type": "string", "description": "The event's leaf in the log." },
+        "note": { "type": "string", "description": "All of it as a C2SP signed note." },
+    });
+    object(&["id", "erasedAt", "keyFingerprint", "leaf", "note"], properties)
 }
 
 fn discovery() -> Value {

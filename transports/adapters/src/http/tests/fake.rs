@@ -13,7 +13,7 @@ use tidings_engine::grant::{Grant, Role};
 use tidings_engine::ids::{Position, Time};
 use tidings_engine::keys::{Keys, StreamKind as Stream};
 use tidings_engine::rejection::Rejection;
-use tidings_wire::{Counts, Item};
+use tidings_wire::{Counts, Item, Receipt};
 use tokio::sync::Notify;
 
 /// The page that may ask.
@@ -129,6 +129,7 @@ impl Api for Fake {
                 Answer::Published { notification: KNOWN, recipients: publication.recipients_count() }
             }
             Command::Retract { .. } => Answer::Retracted,
+            Command::Erase { .. } => Answer::Erased,
             _ => Answer::Marked,
         };
         self.submitted.lock().push(request);
@@ -151,6 +152,20 @@ impl Api for Fake {
         };
         self.asked.lock().push(question);
         Ok(reading)
+    }
+
+    async fn receipt(&self, _: &Arc<Grant>, event: Position) -> Result<Receipt, Rejection> {
+        if event != KNOWN {
+            return Err(Rejection::NotFound);
+        }
+        let text = |text: &str| text.to_owned();
+        Ok(Receipt {
+            id: self.keys.item_id(self.grant("acme", "officer", Vec::new()).tenant_tag, event),
+            erased_at: text("2026-01-01T00:00:00.000Z"),
+            key_fingerprint: text("00"),
+            leaf: text("01"),
+            note: text("note"),
+        })
     }
 
     fn cursor(&self, _: &Grant, position: Position) -> String {

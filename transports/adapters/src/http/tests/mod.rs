@@ -1,5 +1,6 @@
 //! The router, driven without a socket.
 
+mod erasing;
 mod errors;
 mod fake;
 mod headers;

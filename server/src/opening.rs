@@ -1,0 +1,48 @@
+//! Opening what a node stands on: the log, its secret and its keyring, held against each other.
+
+use crate::config::Config;
+use crate::node::{Profile, StartError};
+use crate::{clock, entropy, secrets};
+use std::sync::Arc;
+use tidings_engine::engine::{Engine, OpenError};
+use tidings_engine::keyring::Keyring;
+use tidings_engine::keys::Keys;
+use tidings_engine::log::{FileStorage, Log, LogOptions};
+use tidings_engine::vault::Vault;
+use tracing::{info, warn};
+
+/// Bytes of a segment under `--dev`: 4 MiB, so that a first start is instant.
+const DEV_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Opens the log and the keyring, or makes them.
+///
+/// # Errors
+/// [`StartError`]; a torn tail may have been put into quarantine, and an interrupted erasure finished.
+pub fn open(config: &Config, profile: Profile) -> Result<(Engine<FileStorage>, Arc<Keys>), StartError> {
+    let secret = secrets::log_secret(&config.data)?;
+    let (log_folder, keyring_folder) = (config.log_folder(), config.keyring_folder());
+    let mut options = LogOptions { reserve_bytes: config.log.reserve_bytes, ..LogOptions::DEFAULT };
+    match (config.log.segment_bytes, profile) {
+        (Some(bytes), _) => options.segment_bytes = bytes,
+        (None, Profile::Development) => options.segment_bytes = DEV_SEGMENT_BYTES,
+        (None, Profile::Production) => {}
+    }
+    let storage = FileStorage::create(&log_folder).map_err(std::io::Error::other)?;
+    let (log, recovery) = Log::open(storage, options, entropy::bytes()?).map_err(OpenError::Log)?;
+    if let Some(lost) = &recovery.quarantined {
+        warn!(%lost, "torn tail quarantined");
+    }
+    info!(events = recovery.last.0, log = %log_folder.display(), fresh = recovery.fresh, "log open");
+    let storage = Arc::new(FileStorage::create(&keyring_folder).map_err(std::io::Error::other)?);
+    let wrapping_key = secrets::keyring_key(&keyring_folder)?;
+    let (keyring, found) = Keyring::open(storage, &wrapping_key, log.id()).map_err(OpenError::Keyring)?;
+    if let Some(discarded) = &found.discarded {
+        warn!(%discarded, "unfinished keys of the keyring discarded: nothing was sealed with them");
+    }
+    info!(keys = keyring.live_count(), keyring = %keyring_folder.display(),
+        "keyring open: losing it, or keyring.key beside it, makes all content unreadable for ever");
+    let vault = Vault::new(keyring, &found, entropy::bytes()?).map_err(OpenError::Keyring)?;
+    let keys = Arc::new(Keys::with_vault(&secret, Arc::new(vault)));
+    let engine = Engine::over(log, &recovery, Arc::clone(&keys), clock::now())?;
+    Ok((engine, keys))
+}
