@@ -45,26 +45,33 @@ impl Keyring {
     fn rewrite(&self, number: usize) -> Result<Rewritten, KeyringError> {
         let index = self.index();
         let file = &index.files[number];
-        let before = file.header.place;
         let mut old = vec![0; file.header.slots as usize * SLOT_BYTES];
         self.storage.read_at(&file.name, 0, &mut old)?;
-        let place = Place { generation: before.generation.wrapping_add(1), ..before };
-        let mut rewritten = Rewritten { header: file.header, bytes: vec![0; SLOT_BYTES], keys: Vec::new() };
-        let mut slots = 1;
-        for located in file.live() {
-            let slot = u32::from(located.slot);
-            let damage = |what| KeyringError::Corrupt(file.damage(slot, Some(located.key), what));
-            let found = Slot::decode(slot_at(&old, slot), &before, slot).map_err(damage)?;
-            if !matches!(found.body, Body::Key { key, .. } if key == located.key) {
-                return Err(damage(What::Order));
-            }
-            rewritten.bytes.extend(Slot { first: true, left: 0, body: found.body }.encode(&place, slots));
-            rewritten.keys.push(Located { key: located.key, slot: narrow(slots), left: 0 });
-            slots += 1;
+        let place = Place { generation: file.header.place.generation.wrapping_add(1), ..file.header.place };
+        let mut bytes = vec![0; SLOT_BYTES];
+        let mut keys = Vec::new();
+        let mut push = |body: Body, slot: u32| bytes.extend(Slot { first: true, left: 0, body }.encode(&place, slot));
+        for (located, slot) in file.live().zip(1..) {
+            push(live(file, located, &old)?, slot);
+            keys.push(Located { key: located.key, slot: narrow(slot), left: 0 });
         }
-        rewritten.header = Header { place, slots, ..file.header };
-        rewritten.bytes[..SLOT_BYTES].copy_from_slice(&rewritten.header.encode());
-        rewritten.keys.shrink_to_fit();
-        Ok(rewritten)
+        let after = &index.files[number + 1].header;
+        let mark = after.before.expect("a file with something to gain was changed, and then the one after it made");
+        let slot = u32::try_from(keys.len() + 1).expect("a file has at most 65,536 slots");
+        push(Body::End { next: after.first, mark }, slot);
+        let header = Header { place, slots: slot + 1, ..file.header };
+        bytes[..SLOT_BYTES].copy_from_slice(&header.encode());
+        keys.shrink_to_fit();
+        Ok(Rewritten { header, bytes, keys })
+    }
+}
+
+/// What the slot of a live key says.
+fn live(file: &KeyFile, located: Located, bytes: &[u8]) -> Result<Body, KeyringError> {
+    let slot = u32::from(located.slot);
+    let damage = |what| KeyringError::Corrupt(file.damage(slot, Some(located.key), what));
+    match Slot::decode(slot_at(bytes, slot), &file.header.place, slot).map_err(damage)?.body {
+        body @ Body::Key { key, .. } if key == located.key => Ok(body),
+        _ => Err(damage(What::Order)),
     }
 }

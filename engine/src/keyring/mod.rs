@@ -27,11 +27,14 @@
 //!   kind 3 destroyed     3 key id u32 | 7 zeros; keeps what bytes 1..3 said, and has no 0x80
 //!   kind 4 erasure       3 up to five targets, 16 each, zeros after them | 83 mark
 //!     target             file number u32 | generation u32 | slot u16 | what bytes 1..3 of that slot say u16 | key id u32
+//!   kind 5 end           3 next key id u32 | 7 zeros | 83 mark; the last slot of a rewritten file, and nowhere else
 //!   mark                 position u64 | chain 32: of the log, when the batch was written
 //!   123 CRC of log id 16, file number u32, generation u32, slot number u32, bytes 0..123 | 127 0xE5
 //! ```
 //!
-//! Keys are wrapped by AES-256 key wrap (RFC 3394). Ids ascend from 1, without gaps where a file was not rewritten.
+//! Keys are wrapped by AES-256 key wrap (RFC 3394). Ids ascend from 1, without gaps where a file was not rewritten; the
+//! first id of a file is the next one of the file before. So files that are copied in order of their names, as they were
+//! listed before, are a whole keyring, whatever is changed meanwhile.
 //!
 //! **A batch is all or nothing.** It is valid once its last slot is: the slot whose bytes 1..3 are zero. Entries after the
 //! last whole batch are what a crash left of a batch that nobody was told of, when they can be one batch: each slot is whole,

@@ -187,10 +187,7 @@ impl Found {
         let damage = |slot, key, what| {
             KeyringError::Corrupt(Damage { file: name.clone(), offset: offset(slot), key: Some(key), what })
         };
-        let rewritten_before = self.index.files.last().is_some_and(|before| before.header.place.generation > 0);
-        let continues =
-            if rewritten_before { header.first >= self.index.next } else { header.first == self.index.next };
-        if !continues {
+        if header.first != self.index.next {
             return Err(damage(0, self.index.next, What::HeaderForeign));
         }
         self.finish_erasure(reader, &header)?;

@@ -104,42 +104,56 @@ impl Scan<'_> {
     }
 
     fn take(&mut self, slot: u32, found: &Slot) -> Result<(), Fault> {
-        let fault = Fault { slot, key: self.now.next, what: What::Order };
-        let (key, erases) = match &found.body {
-            Body::Key { key, .. } | Body::Destroyed { key } => (Some(*key), false),
-            Body::Erasure { .. } => (None, true),
-        };
-        let destroyed = matches!(found.body, Body::Destroyed { .. });
-        let in_batch = match self.expected {
-            None => found.first || destroyed,
-            Some(expected) => !found.first && (found.left, erases) == expected,
-        };
-        let rewritten = self.header.place.generation > 0;
-        let in_file = if rewritten {
-            found.left == 0 && key >= Some(self.now.next)
-        } else {
-            key.is_none_or(|key| key == self.now.next)
-        };
-        if !in_batch || !in_file {
-            return Err(fault);
-        }
-        self.now.used = slot + 1;
-        if let Some(key) = key {
-            self.now.next = KeyId(key.0 + 1);
-        }
-        if let Body::Key { mark, .. } | Body::Erasure { mark, .. } = &found.body {
-            self.now.mark = Some(*mark);
+        if !self.is_in_order(slot, found) {
+            return Err(Fault { slot, key: self.now.next, what: What::Order });
         }
         match found.body {
-            Body::Key { key, .. } => self.keys.push(Located { key, slot: narrow(slot), left: found.left }),
-            Body::Destroyed { .. } | Body::Erasure { .. } => self.now.dead += 1,
+            Body::Key { key, mark, .. } => {
+                self.keys.push(Located { key, slot: narrow(slot), left: found.left });
+                self.now.next = KeyId(key.0 + 1);
+                self.now.mark = Some(mark);
+            }
+            Body::Destroyed { key } => {
+                self.now.next = KeyId(key.0 + 1);
+                self.now.dead += 1;
+            }
+            Body::Erasure { mark, .. } => {
+                self.now.mark = Some(mark);
+                self.now.dead += 1;
+            }
+            Body::End { next, mark } => {
+                self.now.next = next;
+                self.now.mark = Some(mark);
+            }
         }
+        self.now.used = slot + 1;
         self.now.keys_count = self.keys.len();
+        let erases = matches!(found.body, Body::Erasure { .. });
         self.expected = found.left.checked_sub(1).map(|left| (left, erases));
         if self.expected.is_none() {
             self.whole = self.now;
         }
         Ok(())
+    }
+
+    /// Whether the slot continues its batch, or begins one, and the file.
+    fn is_in_order(&self, slot: u32, found: &Slot) -> bool {
+        let erases = matches!(found.body, Body::Erasure { .. });
+        let in_batch = match self.expected {
+            None => found.first || matches!(found.body, Body::Destroyed { .. }),
+            Some(expected) => !found.first && (found.left, erases) == expected,
+        };
+        let rewritten = self.header.place.generation > 0;
+        let is_end = rewritten && slot + 1 == self.header.slots;
+        let in_file = match found.body {
+            Body::Key { key, .. } | Body::Destroyed { key } if rewritten => {
+                found.left == 0 && key >= self.now.next && !is_end
+            }
+            Body::Key { key, .. } | Body::Destroyed { key } => key == self.now.next,
+            Body::Erasure { .. } => !rewritten,
+            Body::End { next, .. } => found.left == 0 && next >= self.now.next && is_end,
+        };
+        in_batch && in_file
     }
 
     /// Judges what is behind the last whole batch.
@@ -177,10 +191,9 @@ impl Scan<'_> {
             }
             batch_end = Some(end);
             torn.through = slot;
-            torn.mark = match found.body {
-                Body::Key { mark, .. } | Body::Erasure { mark, .. } => Some(mark),
-                Body::Destroyed { .. } => torn.mark,
-            };
+            if let Body::Key { mark, .. } | Body::Erasure { mark, .. } = found.body {
+                torn.mark = Some(mark);
+            }
         }
         // Also what is unfinished belongs to the batch.
         if batch_end.is_some_and(|end| torn.through > end) { Err(self.first_fault(from)) } else { Ok(torn) }
@@ -191,7 +204,7 @@ impl Scan<'_> {
         match found.body {
             Body::Key { key, .. } => Some(key.0) == self.whole.next.0.checked_add(slot - self.whole.used),
             Body::Erasure { .. } => true,
-            Body::Destroyed { .. } => false,
+            Body::Destroyed { .. } | Body::End { .. } => false,
         }
     }
 

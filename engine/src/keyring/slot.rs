@@ -42,6 +42,8 @@ pub(super) enum Body {
     Destroyed { key: KeyId },
     /// That keys are to be destroyed: written before the first of them is.
     Erasure { targets: Vec<Target>, mark: Mark },
+    /// Last slot of a rewritten file: what the slots that are gone told of ids and marks.
+    End { next: KeyId, mark: Mark },
 }
 
 /// A slot that is to be overwritten, and what it says afterwards.
@@ -80,6 +82,11 @@ impl Slot {
                 put_mark(&mut bytes, mark);
                 ERASURE
             }
+            Body::End { next, mark } => {
+                put(&mut bytes, KEY_AT, &next.0.to_le_bytes());
+                put_mark(&mut bytes, mark);
+                REWRITTEN_END
+            }
         };
         bytes[0] = kind | if self.first { FIRST } else { 0 };
         put(&mut bytes, LEFT_AT, &self.left.to_le_bytes());
@@ -104,6 +111,7 @@ impl Slot {
             }
             DESTROYED if !first && all_zero(&bytes[OWNER_AT..CHECKSUM_AT]) => Body::Destroyed { key },
             ERASURE => Body::Erasure { targets: targets(bytes)?, mark: mark(bytes) },
+            REWRITTEN_END if all_zero(&bytes[OWNER_AT..MARK_AT]) => Body::End { next: key, mark: mark(bytes) },
             _ => return Err(What::Slot),
         };
         let no_key = [0, u32::MAX];
@@ -206,6 +214,7 @@ const PERSON: u8 = 1;
 const NOTIFICATION: u8 = 2;
 const DESTROYED: u8 = 3;
 const ERASURE: u8 = 4;
+const REWRITTEN_END: u8 = 5;
 const FIRST: u8 = 0x80;
 
 /// Last byte of every slot. No single flipped bit makes it zero, so that damage is told from a write that was cut short.

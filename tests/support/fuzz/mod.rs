@@ -7,6 +7,7 @@
 pub mod damage;
 pub mod frame;
 pub mod group;
+pub mod keyring;
 pub mod session;
 pub mod verifier;
 
@@ -24,6 +25,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     FuzzTarget { name: "damage", run: damage::run },
     FuzzTarget { name: "frame", run: frame::run },
     FuzzTarget { name: "group", run: group::run },
+    FuzzTarget { name: "keyring", run: keyring::run },
     FuzzTarget { name: "session", run: session::run },
     FuzzTarget { name: "verifier", run: verifier::run },
 ];

@@ -1,6 +1,6 @@
 //! Reads from other threads while the writer works.
 
-use super::{LOG, Mode, Model, TINY, WRAPPING, add, data_key, destroy};
+use super::{LOG, Mode, Model, TINY, WRAPPING, add, data_key, destroy, open};
 use crate::keyring::{KeyId, Keyring};
 use crate::log::{FileStorage, MemoryStorage, Storage};
 use std::sync::Arc;
@@ -69,4 +69,48 @@ fn readers_find_every_added_key_and_no_destroyed_one_in_memory() {
 fn readers_find_every_added_key_and_no_destroyed_one_on_disk() {
     let directory = tempfile::tempdir().unwrap();
     check(Arc::new(FileStorage::create(directory.path()).unwrap()), 60);
+}
+
+/// Copies the files one after the other in the order of their names, as listed before, as a shell would.
+fn copy(storage: &MemoryStorage, between: &mut dyn FnMut()) -> MemoryStorage {
+    let copied = MemoryStorage::new();
+    let mut names = storage.list("").unwrap();
+    names.retain(|name| name.ends_with(".keys"));
+    let count = names.len();
+    for (index, name) in names.into_iter().enumerate() {
+        let mut bytes = vec![0; usize::try_from(storage.file_bytes(&name).unwrap()).unwrap()];
+        storage.read_at(&name, 0, &mut bytes).unwrap();
+        copied.create(&name, bytes.len() as u64).unwrap();
+        copied.write_at(&name, 0, &bytes).unwrap();
+        // Not after each: the files become more.
+        if index == 0 || index + 3 > count {
+            between();
+        }
+    }
+    copied
+}
+
+#[test]
+fn a_copy_of_the_files_in_order_opens_whatever_was_done_meanwhile() {
+    let storage = MemoryStorage::new();
+    let (keyring, mut model) = super::written(&storage, &[3, 2, 7, 4, 1]);
+    let mut oldest = 0;
+    for round in 0..60 {
+        let given_before = model.given_count;
+        let destroyed_before = oldest;
+        let copied = copy(&storage, &mut || {
+            add(&keyring, &mut model, 1 + round % 4);
+            destroy(&keyring, &mut model, &[oldest + 1, oldest + 2]);
+            oldest += 2;
+        });
+        let (copy, recovery) = open(&copied);
+        assert_eq!(recovery.discarded, None);
+        assert!(copy.next_id() > KeyId(given_before), "what was there before the copy began is missing");
+        for id in 1..copy.next_id().0 {
+            let found = copy.key(KeyId(id)).unwrap();
+            assert!(found.as_ref().is_none_or(|found| found.bytes() == data_key(id).bytes()), "key {id} is another");
+            assert!(found.is_none() || id > destroyed_before, "key {id} was destroyed before the copy began");
+            assert!(found.is_some() || id <= oldest, "key {id} is missing");
+        }
+    }
 }

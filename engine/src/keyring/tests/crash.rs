@@ -2,7 +2,7 @@
 
 use super::contract::ids;
 use super::{Model, files, mark, open, try_open};
-use crate::keyring::{KeyId, KeyringError};
+use crate::keyring::{KeyId, Keyring, KeyringError};
 use crate::log::{Fault, MemoryStorage, Storage, Unsynced};
 use proptest::prelude::*;
 
@@ -133,6 +133,29 @@ proptest! {
         storage.fail_at(operation, if error { Fault::Error } else { Fault::Short(written) });
         let told = work(&storage, &changes, Model::default());
         check(&storage.crash(Unsynced::Kept), &told);
+    }
+
+    /// A process that ends leaves written bytes in the system's memory. What the next one finds and builds on is durable.
+    #[test]
+    fn what_an_open_found_stays_after_a_crash(
+        changes in changes(),
+        operation in 1_u64..90,
+        unsynced in unsynced(),
+    ) {
+        let storage = MemoryStorage::new();
+        storage.fail_at(operation, Fault::Error);
+        work(&storage, &changes, Model::default());
+        // What did not fail by now is not to fail later: no change has this number.
+        storage.fail_at(0, Fault::Error);
+        let (keyring, _) = open(&storage);
+        let seen = |keyring: &Keyring| {
+            let holds: Vec<bool> = (0..keyring.next_id().0).map(|id| keyring.holds(KeyId(id))).collect();
+            (holds, keyring.mark())
+        };
+        let before = seen(&keyring);
+        let storage = storage.crash(unsynced);
+        let (keyring, _) = open(&storage);
+        prop_assert_eq!(seen(&keyring), before);
     }
 }
 
