@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidings_benches::choice::Choice;
 use tidings_benches::samples::{self, EVENT_BYTES, START};
-use tidings_benches::stopwatch::worked;
+use tidings_benches::stopwatch::{timed, worked};
 use tidings_benches::table::{Table, rate, ratio_of, time};
+use tidings_engine::command::{Command, Request};
 use tidings_engine::engine::Engine;
 use tidings_engine::event::Recorded;
-use tidings_engine::grant::Role;
-use tidings_engine::ids::Position;
+use tidings_engine::grant::{Grant, Role};
+use tidings_engine::ids::{Position, Revision, TenantId};
+use tidings_engine::item::Mark;
+use tidings_engine::keys::StreamKind;
 use tidings_engine::log::{ChainCheck, FileStorage, Log, LogOptions, LogReader};
 
 /// People whose inboxes the events go to.
@@ -50,10 +53,27 @@ fn main() -> Result<()> {
     let (count, took) = worked(|| scan(&reader, ChainCheck::Verify, true));
     count?;
     row("scan, decode, leaves and chain", took);
+    by_key(&mut row, &reader)?;
     let (engine, took) = worked(|| open_engine(&path));
     anyhow::ensure!(engine?.head() > Position(events), "events are missing");
     row("open the engine: log and state", took);
     table.print();
+    Ok(())
+}
+
+/// One tenant of a thousand, and one stream: what the rest costs that is not read.
+fn by_key(row: &mut impl FnMut(&str, Duration), reader: &LogReader) -> Result<()> {
+    let (written, took) = worked(|| reader.index_segments());
+    written?;
+    row("index: sidecars of all sealed segments", took);
+    let few = TenantId(2);
+    let (count, took) = timed(|| reader.tenant(few, 1).try_fold(0_u64, |count, record| record.map(|_| count + 1)));
+    anyhow::ensure!(count? > 0, "the small tenant has no events");
+    row("one tenant of 1 000, the rest skipped", took);
+    let person = samples::person(&samples::keys(), 1);
+    let (count, took) = timed(|| reader.stream(person, Revision(1)).count());
+    anyhow::ensure!(count > 0, "the person has no events");
+    row("one person's stream, the rest skipped", took);
     Ok(())
 }
 
@@ -68,8 +88,17 @@ fn write(path: &Path, events: u64) -> Result<()> {
     let service = samples::grant(&keys, "mailer", Role::Service);
     let requests: Vec<_> =
         (0..GROUP_COUNT).map(|number| samples::publish(&keys, &service, number % PEOPLE_COUNT, None)).collect();
+    let other = Arc::new(Grant {
+        tenant: "small".into(),
+        tenant_stream: keys.stream("small", StreamKind::Tenant, ""),
+        ..(*service).clone()
+    });
+    let person = samples::grant(&keys, "user-1", Role::User);
+    engine.commit(&[Request { command: Command::Observe, ..samples::mark(&person, Mark::Read, Vec::new()) }], START)?;
     for _ in 0..events / GROUP_COUNT {
-        let commit = engine.commit(&requests, START)?;
+        let mut commit = engine.commit(&requests, START)?;
+        // One event in a thousand is another tenant's.
+        commit.outcomes.extend(engine.commit(&[samples::publish(&keys, &other, 1, None)], START)?.outcomes);
         anyhow::ensure!(commit.outcomes.iter().all(Result::is_ok), "a sample was refused");
     }
     Ok(())

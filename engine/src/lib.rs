@@ -23,6 +23,7 @@ pub mod rate;
 pub mod rejection;
 pub mod request;
 pub mod session;
+pub mod snapshot;
 pub mod state;
 pub mod token;
 pub mod vault;

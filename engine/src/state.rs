@@ -8,11 +8,13 @@ mod digest;
 mod idempotency;
 mod inbox;
 mod interned;
+mod parts;
 mod streams;
 mod tenant;
 mod topics;
 
 pub use idempotency::{First, FirstAnswer};
+pub(crate) use parts::Restoring;
 
 use crate::event::{Audience, Event, Published, Recorded};
 use crate::grant::Role;
@@ -95,6 +97,12 @@ impl State {
         self.streams.get(stream).is_some_and(|known| {
             known.is(Stream::IS_OBSERVED) && known.roles == role_bits(roles) && self.topics.are(known.topics, topics)
         })
+    }
+
+    /// Whether a stream is a person's: somebody was seen under it, or was published to, and was not erased since.
+    #[must_use]
+    pub fn is_person(&self, stream: StreamId) -> bool {
+        self.streams.get(stream).is_some_and(|known| known.is(Stream::IS_PERSON))
     }
 
     /// Whether a stream was that of a person who was erased.

@@ -226,6 +226,12 @@ impl Config {
         self.data.join(LOG_FOLDER)
     }
 
+    /// Where snapshots of the state are: disposable.
+    #[must_use]
+    pub fn snapshots_folder(&self) -> PathBuf {
+        self.data.join("snapshots")
+    }
+
     /// Where the keyring is.
     #[must_use]
     pub fn keyring_folder(&self) -> PathBuf {

@@ -23,6 +23,7 @@ pub mod origins;
 mod reading;
 pub mod receipt;
 pub mod redaction;
+pub mod saving;
 pub mod secrets;
 pub mod telemetry;
 pub mod tls;

@@ -8,6 +8,7 @@ use crate::gateway::Server;
 use crate::inbox::{self, Ending};
 use crate::origins::Origins;
 use crate::receipt::Receipts;
+use crate::saving::{self, Saving};
 use crate::secrets::{self, SecretError};
 use crate::tls::{Certificate, CertificateError};
 use crate::verifier::{self, KeyError};
@@ -98,6 +99,7 @@ pub struct Node {
     host: Host<Server>,
     endpoint: quinn::Endpoint,
     threads: Vec<JoinHandle<()>>,
+    saving: Option<Saving>,
     keeping: Keeping,
     ending: watch::Receiver<Ending>,
     addresses: Addresses,
@@ -165,6 +167,9 @@ impl Node {
         let epoch = engine.epoch();
         let adopted = engine.state().checkpoint_key().copied();
         let destroyed = engine.state().erased().map(|(_, key)| key).collect();
+        let saving =
+            engine.snapshots().map(|snapshots| saving::start(engine.reader(), snapshots.clone())).transpose()?;
+        let (saving, saving_thread) = saving.unzip();
         let (writer, writer_thread) = writer::start(engine, inbox.clone())?;
         let (redaction, redaction_thread) = redaction::start(reader.clone(), writer.clone(), destroyed)?;
         let metrics = telemetry::start_metrics();
@@ -200,8 +205,9 @@ impl Node {
             telemetry::admin_routes(metrics.clone()).merge(checkpoints::admin_routes(keeping.checkpoints.clone()));
         tokio::spawn(axum::serve(admin, administration).into_future());
         tokio::spawn(telemetry::keep_up(metrics, counts));
-        let threads = vec![writer_thread, inbox_thread, redaction_thread];
-        Ok(Self { server, host, endpoint, threads, keeping, ending, addresses, orders })
+        let mut threads = vec![writer_thread, inbox_thread, redaction_thread];
+        threads.extend(saving_thread);
+        Ok(Self { server, host, endpoint, threads, saving, keeping, ending, addresses, orders })
     }
 
     /// Where HTTP is served.
@@ -245,6 +251,9 @@ impl Node {
             () = self.orders.next() => warn!("told twice: ending at once"),
         }
         self.endpoint.close(quinn::VarInt::from_u32(0), b"");
+        if let Some(saving) = self.saving.take() {
+            saving.stop();
+        }
         self.server.stop();
         for thread in self.threads.drain(..) {
             // Joined on a thread that may block: the writer may be in its last sync.

@@ -8,6 +8,7 @@ use tidings_engine::engine::{Engine, OpenError};
 use tidings_engine::keyring::Keyring;
 use tidings_engine::keys::Keys;
 use tidings_engine::log::{FileStorage, Log, LogOptions};
+use tidings_engine::snapshot::{Ignored, Snapshots};
 use tidings_engine::vault::Vault;
 use tracing::{info, warn};
 
@@ -43,6 +44,16 @@ pub fn open(config: &Config, profile: Profile) -> Result<(Engine<FileStorage>, A
         "keyring open: losing it, or keyring.key beside it, makes all content unreadable for ever");
     let vault = Vault::new(keyring, &found, entropy::bytes()?).map_err(OpenError::Keyring)?;
     let keys = Arc::new(Keys::with_vault(&secret, Arc::new(vault)));
-    let engine = Engine::over(log, &recovery, Arc::clone(&keys), clock::now())?;
+    let storage = FileStorage::create(config.snapshots_folder()).map_err(std::io::Error::other)?;
+    let snapshots = Snapshots::new(Arc::new(storage));
+    let (engine, folding) = Engine::over(log, &recovery, Arc::clone(&keys), clock::now(), Some(snapshots))?;
+    for Ignored { file, why } in &folding.ignored {
+        warn!(file, %why, "snapshot passed by: the log itself is read instead");
+    }
+    if let Some(Err(error)) = engine.snapshots().map(|snapshots| snapshots.discard(&folding.ignored)) {
+        warn!(%error, "snapshot of no use cannot be removed");
+    }
+    let streams = engine.state().streams_count();
+    info!(snapshot = folding.snapshot.0, events = recovery.last.0, streams, "state folded");
     Ok((engine, keys))
 }

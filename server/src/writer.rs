@@ -11,7 +11,7 @@ use tidings_engine::command::{Outcome, Request};
 use tidings_engine::engine::Engine;
 use tidings_engine::log::{Rewritten, Storage};
 use tidings_engine::rejection::Rejection;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// Most requests that wait for the writer: 8,192. Beyond it the answer is `overloaded` at once.
 const QUEUE_COUNT_MAX: usize = 8_192;
@@ -114,7 +114,10 @@ fn run<S: Storage>(mut engine: Engine<S>, waiting: &Receiver<Work>, inbox: &inbo
             let _ = done.send(());
         }
     }
-    info!("writer ended");
+    match engine.save() {
+        Ok(written) => info!(snapshot = written, "writer ended"),
+        Err(error) => warn!(%error, "writer ended without a snapshot: the next start takes longer"),
+    }
 }
 
 /// Tells everyone who waits that nobody knows what became of their requests.

@@ -1,9 +1,11 @@
 use super::Engine;
-use crate::event::{DecodeError, Recorded};
+use super::folding::{Folding, fold};
+use crate::event::DecodeError;
 use crate::ids::{Position, Time};
 use crate::keyring::{KeyId, KeyringError};
 use crate::keys::Keys;
-use crate::log::{Log, LogError, LogOptions, LogReader, Recovery, Storage};
+use crate::log::{Log, LogError, LogOptions, Recovery, Storage};
+use crate::snapshot::Snapshots;
 use crate::state::State;
 use crate::vault::Vault;
 use std::sync::Arc;
@@ -99,25 +101,32 @@ impl<S: Storage> Engine<S> {
         now: Time,
     ) -> Result<(Self, Recovery), OpenError> {
         let (log, recovery) = Log::open(storage, options, entropy)?;
-        let engine = Self::over(log, &recovery, keys, now)?;
+        let (engine, _) = Self::over(log, &recovery, keys, now, None)?;
         Ok((engine, recovery))
     }
 
     /// An engine over a log that was opened just now. The vault of the keys, where there is one, must agree with it; what
-    /// an interrupted erasure left to do there is done.
+    /// an interrupted erasure left to do there is done. The state begins with the newest snapshot that fits the log, where
+    /// there is a place for them.
     ///
     /// # Errors
     /// [`OpenError`]; the log is left as it was.
-    pub fn over(log: Log<S>, recovery: &Recovery, keys: Arc<Keys>, now: Time) -> Result<Self, OpenError> {
+    pub fn over(
+        log: Log<S>,
+        recovery: &Recovery,
+        keys: Arc<Keys>,
+        now: Time,
+        snapshots: Option<Snapshots>,
+    ) -> Result<(Self, Folding), OpenError> {
         let ahead_ms = log.last_time().since(now);
         if recovery.last != Position::ZERO && ahead_ms > AHEAD_MS_MAX {
             return Err(OpenError::ClockBehind { ahead_ms });
         }
-        let state = fold(&log.reader())?;
+        let (state, folding) = fold(&log.reader(), snapshots.as_ref())?;
         if let Some(vault) = keys.vault() {
             agree(vault, &log, &state)?;
         }
-        Ok(Self { log, state, keys, is_dead: false })
+        Ok((Self { log, state, keys, snapshots, is_dead: false }, folding))
     }
 }
 
@@ -146,16 +155,4 @@ fn agree<S: Storage>(vault: &Vault, log: &Log<S>, state: &State) -> Result<(), O
         }
     }
     if left.is_empty() { Ok(()) } else { Ok(vault.destroy(&left, head, chain)?) }
-}
-
-/// The state after every durable event.
-pub(super) fn fold(reader: &LogReader) -> Result<State, OpenError> {
-    let mut state = State::default();
-    for record in reader.scan(Position(1)) {
-        let record = record?;
-        let position = record.envelope.position;
-        let recorded = Recorded::decode(record).map_err(|source| OpenError::Event { position, source })?;
-        state.apply(&recorded);
-    }
-    Ok(state)
 }

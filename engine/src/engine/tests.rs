@@ -1,6 +1,7 @@
 //! Promises of commit: replay, crash, retry, full disk.
 
 mod scripts;
+mod snapshots;
 
 use super::{Engine, StorageFailure};
 use crate::command::{Command, Done, Inbox, Outcome, Publication, Request};

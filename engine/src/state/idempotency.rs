@@ -266,6 +266,17 @@ impl Idempotency {
 }
 
 impl Key {
+    /// A key as it was; the caller keeps the order.
+    pub(super) const fn restored(
+        command: CommandHash,
+        first: (Position, Time, [u8; 16]),
+        tenant: TenantId,
+        answer: u32,
+    ) -> Self {
+        let (position, time, fingerprint) = first;
+        Self { command, fingerprint, position, time, tenant, answer, in_all: Links::NONE, in_tenant: Links::NONE }
+    }
+
     fn first(&self) -> First {
         First { fingerprint: self.fingerprint, position: self.position, time: self.time, answer: self.answer() }
     }
@@ -276,7 +287,7 @@ impl Key {
             1 => FirstAnswer::Marked,
             2 => FirstAnswer::Erased,
             3 => FirstAnswer::Published { recipients: None },
-            number => FirstAnswer::Published { recipients: Some(number - 4) },
+            number => FirstAnswer::Published { recipients: Some(number.saturating_sub(4)) },
         }
     }
 

@@ -34,6 +34,11 @@ impl Inbox {
     /// An inbox without an item.
     pub(super) const EMPTY: Self = Self { items: Vec::new(), retractions: 0 };
 
+    /// An inbox as it was.
+    pub(super) fn restored(items: Vec<Item>, retractions: u32) -> Self {
+        Self { items, retractions }
+    }
+
     pub(super) fn items(&self) -> &[Item] {
         &self.items
     }
@@ -99,7 +104,7 @@ impl Inbox {
         let known = self.first_that_matters(tenant, shared);
         let mut retractions = tenant.retractions.iter_from(known).copied().peekable();
         // What is older than an inbox and all that was taken back drops off whatever happened between.
-        let needed = INBOX_ITEMS_MAX + tenant.retractions.count() - known;
+        let needed = INBOX_ITEMS_MAX + tenant.retractions.count().saturating_sub(known);
         let skipped = waiting(tenant, shared).saturating_sub(needed);
         let mut audience = tenant.audience.iter_from(shared as usize + skipped).copied().peekable();
         let split = match audience.peek() {

@@ -33,6 +33,11 @@ impl<T: ?Sized + Eq + Hash> Interned<T> {
         self.numbers.get(value).copied()
     }
 
+    /// All of them, by number.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.values.iter().map(|value| &**value)
+    }
+
     pub(super) fn get(&self, number: u32) -> Option<&T> {
         self.values.get(number as usize).map(|value| &**value)
     }

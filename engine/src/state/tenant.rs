@@ -58,8 +58,13 @@ pub(super) struct Retraction {
 }
 
 impl Notification {
-    pub(super) const fn new(position: Position, created: Time, kind: u32, is_retracted: bool) -> Self {
-        Self { position, created, kind: if is_retracted { kind | RETRACTED } else { kind } }
+    /// A notification as it was, or a new one of a kind.
+    pub(super) const fn restored(position: Position, created: Time, kind_and_state: u32) -> Self {
+        Self { position, created, kind: kind_and_state }
+    }
+
+    pub(super) const fn kind_and_state(&self) -> u32 {
+        self.kind
     }
 
     pub(super) const fn is_retracted(&self) -> bool {
@@ -85,7 +90,7 @@ impl Tenant {
         assert!(kind < RETRACTED, "fewer kinds than 2^31: each takes 100 bytes of memory");
         let ordinal = u32::try_from(self.notifications.count());
         let ordinal = ordinal.expect("fewer notifications than 2^32: each takes 20 bytes of memory");
-        self.notifications.push(Notification::new(position, created, kind, false));
+        self.notifications.push(Notification::restored(position, created, kind));
         if published.audience == Audience::Tenant {
             self.audience.push(ordinal);
         }

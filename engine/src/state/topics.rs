@@ -73,6 +73,31 @@ impl Topics {
     pub(super) fn bytes(&self, number: u32) -> &[u8] {
         number.checked_sub(1).and_then(|index| self.sets.get(index as usize)).map_or(&[], |set| &*set.names)
     }
+
+    /// How many numbers were given, of sets that are followed no more too.
+    pub(super) fn count(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// Takes in the next set as it was: nobody follows it yet, though somebody will.
+    pub(super) fn restore(&mut self, names: Vec<u8>) {
+        let names: Arc<[u8]> = names.into();
+        self.sets.push(Set { names: Arc::clone(&names), followers: 0 });
+        let number = u32::try_from(self.sets.len()).expect("fewer sets than streams");
+        if names.is_empty() {
+            self.free.push(number);
+        } else {
+            self.numbers.insert(names, number);
+        }
+    }
+
+    /// Counts a follower of a set that was restored; whether there is such a set.
+    pub(super) fn restore_follower(&mut self, number: u32) -> bool {
+        let Some(index) = number.checked_sub(1) else { return true };
+        let Some(set) = self.sets.get_mut(index as usize).filter(|set| !set.names.is_empty()) else { return false };
+        set.followers += 1;
+        true
+    }
 }
 
 fn encoded(names: &[String]) -> Vec<u8> {
@@ -106,6 +131,6 @@ mod tests {
         assert!(topics.are(first, &sport));
         topics.unfollow(first);
         assert_eq!(topics.follow(&names(&["news"])), first);
-        assert_eq!(topics.sets.len(), 2);
+        assert_eq!(topics.count(), 2);
     }
 }

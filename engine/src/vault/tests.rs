@@ -32,7 +32,7 @@ fn open(log: &MemoryStorage, ring: &MemoryStorage, seed: u8) -> Result<Desk, Ope
     let (keyring, found) = Keyring::open(Arc::new(ring.clone()), &WRAPPING, opened.id())?;
     let vault = Vault::new(keyring, &found, [seed; 32])?;
     let keys = Arc::new(Keys::with_vault(&SECRET, Arc::new(vault)));
-    let engine = Engine::over(opened, &recovery, Arc::clone(&keys), NOW)?;
+    let engine = Engine::over(opened, &recovery, Arc::clone(&keys), NOW, None)?.0;
     Ok(Desk { log: log.clone(), ring: ring.clone(), engine, keys })
 }
 
@@ -189,6 +189,7 @@ fn after_an_erasure_nobody_can_read_what_was_theirs_and_the_name_is_a_new_person
         assert_ne!(desk.person("ada"), ada);
         assert!(!desk.keys.vault().unwrap().keyring().holds(KeyId(key)));
         assert!(desk.engine.state().is_erased(ada));
+        assert!(!desk.engine.state().is_person(ada));
     };
     check(&desk);
     assert_eq!(desk.ask(&grant, Command::Observe), Err(Rejection::Unauthenticated));

@@ -2,14 +2,17 @@
 
 use super::{Engine, NOW, grant, mark, open, publish, request};
 use crate::command::{Command, Inbox, Request};
+use crate::engine::folding::fold;
 use crate::event::{Audience, Recorded};
 use crate::grant::Role;
 use crate::ids::{CommandHash, Position};
 use crate::item::{Filter, Mark};
 use crate::log::{Fault, MemoryStorage, Unsynced};
+use crate::snapshot::Snapshots;
 use crate::state::State;
 use proptest::prelude::*;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 const SEGMENT_BYTES: u64 = 8 * 1024;
 const PEOPLE: [&str; 3] = ["ada", "bob", "cleo"];
@@ -31,6 +34,8 @@ enum Turn {
     /// Steps of one commit; with a key or without.
     Batch(Vec<(Step, bool)>),
     Reopen,
+    /// The next snapshot is made beside the writer.
+    Snapshot,
     /// The power goes during one of the next storage operations.
     Doom(u64),
 }
@@ -51,6 +56,7 @@ fn turn() -> impl Strategy<Value = Turn> {
     prop_oneof![
         6 => prop::collection::vec((step(), any::<bool>()), 1..6).prop_map(Turn::Batch),
         1 => Just(Turn::Reopen),
+        1 => Just(Turn::Snapshot),
         1 => (1_u64..8).prop_map(Turn::Doom),
     ]
 }
@@ -67,13 +73,15 @@ struct Life {
     published: Vec<Position>,
     keys_count: usize,
     unsynced: Unsynced,
+    snapshots: Snapshots,
 }
 
 impl Life {
     fn new(unsynced: Unsynced) -> Self {
         let disk = MemoryStorage::new();
         let engine = Some(open(&disk, SEGMENT_BYTES));
-        Self { disk, engine, told: State::default(), published: Vec::new(), keys_count: 0, unsynced }
+        let snapshots = Snapshots::new(Arc::new(MemoryStorage::new()));
+        Self { disk, engine, told: State::default(), published: Vec::new(), keys_count: 0, unsynced, snapshots }
     }
 
     fn request(&mut self, step: &Step, is_keyed: bool) -> Request {
@@ -140,7 +148,10 @@ impl Life {
     fn check(&self) {
         let engine = self.engine.as_ref().unwrap();
         assert_eq!(engine.state().digest(), self.told.digest(), "the state is the fold of what was told");
-        assert_eq!(super::super::open::fold(&engine.reader()).unwrap().digest(), self.told.digest());
+        for snapshots in [None, Some(&self.snapshots)] {
+            let (folded, _) = fold(&engine.reader(), snapshots).unwrap();
+            assert_eq!(folded.digest(), self.told.digest());
+        }
     }
 
     /// No command with a key has two answers in the log.
@@ -173,6 +184,10 @@ proptest! {
                 Turn::Reopen => {
                     life.disk = life.disk.crash(Unsynced::Kept);
                     life.reopen();
+                }
+                Turn::Snapshot => {
+                    let reader = life.engine.as_ref().unwrap().reader();
+                    life.snapshots.advance(&reader, &|| true).unwrap();
                 }
                 Turn::Doom(after) => life.disk.fail_at(life.disk.operations().changes + after, Fault::PowerCut),
             }
