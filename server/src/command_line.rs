@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 mod audit;
+mod backup;
 mod log;
 mod privacy;
 mod publish;
@@ -39,6 +40,10 @@ enum Command {
     /// Read and verify the log of a data directory
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Copy the log of a data directory, and its keyring apart; also beside a running server
+    Backup(backup::BackupArguments),
+    /// Make a data directory from a backup of the log
+    Restore(backup::RestoreArguments),
     /// Inspect and repair the log of a data directory
     #[command(subcommand)]
     Log(log::Command),
@@ -125,6 +130,8 @@ pub fn run() -> ExitCode {
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments),
         Command::Audit(command) => audit::run(&command),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Log(command) => log::run(&command),
         Command::Privacy(command) => privacy::run(&command),
         Command::Config(command) => configuration(&command),

@@ -17,6 +17,9 @@ use tidings_engine::limits::Limits;
 /// Folder of the log within the data directory.
 pub const LOG_FOLDER: &str = "log";
 
+/// Folder of the keyring within the data directory, unless another one is configured.
+pub const KEYRING_FOLDER: &str = "keyring";
+
 /// The whole configuration. Every field has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -235,7 +238,7 @@ impl Config {
     /// Where the keyring is.
     #[must_use]
     pub fn keyring_folder(&self) -> PathBuf {
-        self.keyring.folder.clone().unwrap_or_else(|| self.data.join("keyring"))
+        self.keyring.folder.clone().unwrap_or_else(|| self.data.join(KEYRING_FOLDER))
     }
 
     /// The text of a file that has the same effect. Secrets are only ever paths, so nothing needs to be hidden.

@@ -3,9 +3,10 @@
 use crate::config::Config;
 use crate::node::{Profile, StartError};
 use crate::{clock, entropy, secrets};
+use std::path::Path;
 use std::sync::Arc;
 use tidings_engine::engine::{Engine, OpenError};
-use tidings_engine::keyring::Keyring;
+use tidings_engine::keyring::{DataKey, Keyring, Mark, NewKey};
 use tidings_engine::keys::Keys;
 use tidings_engine::log::{FileStorage, Log, LogOptions};
 use tidings_engine::snapshot::{Ignored, Snapshots};
@@ -14,6 +15,31 @@ use tracing::{info, warn};
 
 /// Bytes of a segment under `--dev`: 4 MiB, so that a first start is instant.
 const DEV_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Has the keyring take the log as it is now for the newest: after a repair or a restore, which gave up events on purpose, it
+/// would be refused as an older copy. Gives the number of keys that the keyring gave so far; `None` where there is none.
+///
+/// # Errors
+/// [`StartError`]; the log is not changed.
+pub fn accept_log(log_folder: &Path, keyring_folder: &Path) -> Result<Option<u32>, StartError> {
+    if !keyring_folder.is_dir() {
+        return Ok(None);
+    }
+    let storage = FileStorage::existing(log_folder).map_err(std::io::Error::other)?;
+    let options = LogOptions { read_only: true, ..LogOptions::DEFAULT };
+    let (log, _) = Log::open(storage, options, [0; 16]).map_err(OpenError::Log)?;
+    let storage = Arc::new(FileStorage::existing(keyring_folder).map_err(std::io::Error::other)?);
+    let wrapping_key = secrets::keyring_key(keyring_folder)?;
+    let keyring = Keyring::open(storage, &wrapping_key, log.id()).map_err(OpenError::Keyring)?.0;
+    let given = keyring.next_id().0 - 1;
+    if keyring.mark().is_some() {
+        // The place stands beside a key: this one seals nothing.
+        let (position, chain) = log.head();
+        let unused = (NewKey::Notification, DataKey::new(entropy::bytes()?));
+        keyring.add(&[unused], Mark { position, chain }).map_err(OpenError::Keyring)?;
+    }
+    Ok(Some(given))
+}
 
 /// Opens the log and the keyring, or makes them.
 ///

@@ -109,7 +109,7 @@ fn carry_out_cut(storage: &dyn Storage, cut: &Cut) -> Result<(), StorageError> {
 }
 
 /// Makes the segment in which the log goes on, in the place of one of that name.
-fn begin(storage: &dyn Storage, header: &SegmentHeader) -> Result<(), StorageError> {
+pub(crate) fn begin(storage: &dyn Storage, header: &SegmentHeader) -> Result<(), StorageError> {
     remove_spare(storage)?;
     storage.create(SPARE, header.bytes)?;
     storage.write_at(SPARE, 0, &header.encode())?;

@@ -1,10 +1,12 @@
 //! `tidings log`: looks into the log of a data directory, and repairs what was looked at.
 
 use super::fail;
+use crate::config::{KEYRING_FOLDER, LOG_FOLDER};
 use crate::exit::Exit;
+use crate::opening;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tidings_engine::ids::Position;
 use tidings_engine::log::{
     Damage, FileStorage, Finding, Inspection, RepairError, SegmentReport, excerpt, inspect, repair,
@@ -42,7 +44,7 @@ pub(crate) struct RepairArguments {
 
 pub(crate) fn run(command: &Command) -> Exit {
     let (Command::Inspect(arguments) | Command::Repair(RepairArguments { log: arguments, .. })) = command;
-    let folder = arguments.data.join(crate::config::LOG_FOLDER);
+    let folder = arguments.data.join(LOG_FOLDER);
     let storage = match FileStorage::existing(&folder) {
         Ok(storage) => storage,
         Err(error) => return fail(Exit::Failed, &format!("log {}: {error}", folder.display())),
@@ -154,9 +156,17 @@ fn mend(storage: &FileStorage, arguments: &RepairArguments, found: &Inspection) 
     match inspect(storage, known_durable) {
         Ok(after) => match after.finding {
             Finding::Damaged(damage) => fail(Exit::Damage, &format!("there is more: {damage}; inspect it again")),
-            Finding::Absent | Finding::Sound | Finding::Torn(_) => Exit::Done,
+            Finding::Absent | Finding::Sound | Finding::Torn(_) => accept(&arguments.log.data),
         },
         Err(error) => fail(Exit::Failed, &error),
+    }
+}
+
+/// What was given up is given up on purpose: the keyring, which may know of it, has to take the log as it is now.
+fn accept(data: &Path) -> Exit {
+    match opening::accept_log(&data.join(LOG_FOLDER), &data.join(KEYRING_FOLDER)) {
+        Ok(_) => Exit::Done,
+        Err(error) => fail(error.exit(), &format!("the log is repaired, and its keyring does not take it: {error}")),
     }
 }
 
