@@ -96,7 +96,7 @@ pub(crate) fn backup(arguments: &BackupArguments) -> Exit {
             match &arguments.keyring_to {
                 Some(folder) => println!("keyring and secrets copied to {}", folder.display()),
                 None => {
-                    eprintln!("the keyring is not part of it: without one, the content of this backup cannot be read")
+                    eprintln!("the keyring is not part of it: without one, the content of this backup cannot be read");
                 }
             }
             Exit::Done
