@@ -1,14 +1,15 @@
 //! A log with every type of event: made again byte by byte, and read by all three readers for ever.
 
 use testkit::verdicts::{Files, files_of};
-use tidings_engine::event::Recorded;
+use tidings_engine::event::{Event, Recorded};
 use tidings_engine::ids::Position;
-use tidings_engine::log::{ChainCheck, MemoryStorage, Record};
+use tidings_engine::log::{ChainCheck, MemoryStorage, Stored};
 
 use crate::author::{Author, Draft, open, redact};
 use crate::events::{content, examples};
 use crate::readers::agreed;
 use crate::regenerated::{are_golden, golden};
+use crate::sealed::{CONTENT_KEY_ID, seal};
 
 /// The directory of the golden log of format 1, and its events as the document gives them.
 const LOG: &str = "format-1";
@@ -39,35 +40,45 @@ fn every_event_of_the_golden_log_decodes() {
     }
 }
 
-const ENTROPY: u8 = 3;
+/// What the golden log's identity is made from.
+pub(crate) const ENTROPY: u8 = 3;
 
-fn committed() -> Files {
+/// The golden log as it is committed.
+pub(crate) fn committed() -> Files {
     let entries = std::fs::read_dir(golden().join(LOG)).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     paths.map(|path| (path.file_name().unwrap().to_str().unwrap().into(), std::fs::read(path).unwrap())).collect()
 }
 
-/// Every example in groups of three, with a content for each publish, then a second opening, and some contents removed.
+/// Every example in groups of three, with a content for each publish, plain, sealed, and sealed with the actor apart; a
+/// second opening in the middle, and some contents removed.
 fn made() -> Files {
     let storage = MemoryStorage::new();
     let mut log = open(&storage, ENTROPY);
     let mut author = Author::default();
-    let mut drafts = Vec::new();
+    let mut records = Vec::new();
     for (index, event) in examples().into_iter().enumerate() {
-        let has_content = matches!(event, tidings_engine::event::Event::NotificationPublished(_));
+        let has_content = matches!(event, Event::NotificationPublished(_));
         let draft = Draft::of(1 + index as u32 % 2, 1 + (index % 3) as u8, event);
-        drafts.push(if has_content { draft.with_content(0, content().encode()) } else { draft });
+        let sealing = has_content.then_some(index % 3);
+        let key_id = if matches!(sealing, Some(1 | 2)) { CONTENT_KEY_ID } else { 0 };
+        let mut record = author.record(Draft { key_id, ..draft });
+        record.content = match sealing {
+            None => Stored::EMPTY,
+            Some(0) => content().encode().into(),
+            Some(way) => seal(&record.envelope, way == 2).into(),
+        };
+        records.push(record);
     }
-    let half = drafts.len() / 2;
-    for (index, drafts) in drafts.chunks(3).enumerate() {
+    let half = records.len() / 2;
+    for (index, records) in records.chunks(3).enumerate() {
         if index * 3 >= half && index * 3 < half + 3 {
             drop(log);
             log = open(&storage, ENTROPY);
         }
-        let records: Vec<Record> = drafts.iter().map(|draft| author.record(draft.clone())).collect();
-        log.append(&records).unwrap();
+        log.append(records).unwrap();
     }
-    redact(&mut log, &|envelope| envelope.position.0 % 2 == 0);
+    redact(&mut log, &|envelope| envelope.position.0 % 4 == 0);
     drop(log);
     let mut files = files_of(&storage);
     files.retain(|name, _| name.ends_with(".seg"));

@@ -11,3 +11,4 @@ mod golden;
 mod hexdump;
 mod readers;
 mod regenerated;
+mod sealed;
