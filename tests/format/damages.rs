@@ -6,7 +6,7 @@ use bytes::Bytes;
 use testkit::verdicts::{Files, Verdict, files_of, of_the_engine, of_the_verifier};
 use tidings_engine::ids::{Position, Revision, StreamId, Time};
 use tidings_engine::log::group::{self, Group, GroupContext};
-use tidings_engine::log::{Chain, MemoryStorage, Record, SEGMENT_HEADER_BYTES};
+use tidings_engine::log::{Chain, MemoryStorage, Record, SEGMENT_HEADER_BYTES, begin_epoch};
 
 use crate::author::{Author, Draft, open, redact};
 use crate::readers::{python, write};
@@ -109,8 +109,11 @@ fn random_log(dice: &mut Dice) -> Files {
         let records: Vec<Record> = (0..1 + dice.below(6)).map(|_| author.record(random_draft(dice))).collect();
         log.append(&records).unwrap();
         if dice.below(8) == 0 {
-            // Another opening is another term.
+            // Another opening is another term, and a restored log goes on in another epoch.
             drop(log);
+            if dice.below(2) == 0 {
+                begin_epoch(&storage).unwrap();
+            }
             log = open(&storage, entropy);
         }
     }
