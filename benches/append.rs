@@ -6,6 +6,8 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{channel, sync_channel};
+use std::thread;
 use std::time::Duration;
 use tidings_benches::choice::Choice;
 use tidings_benches::samples::{self, EVENT_BYTES, START, TENANT};
@@ -13,10 +15,14 @@ use tidings_benches::spread::Spread;
 use tidings_benches::stopwatch::{Stopwatch, timed};
 use tidings_benches::table::{Table, per_second, rate, ratio, ratio_of, time};
 use tidings_engine::command::Request;
-use tidings_engine::engine::Engine;
+use tidings_engine::engine::{Engine, Offer, Prepared};
 use tidings_engine::grant::Role;
 use tidings_engine::ids::Position;
 use tidings_engine::log::{FileStorage, Log, LogOptions, Record, group_bytes};
+
+/// The server's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Bytes of the file that the probe writes into, over and over.
 const PROBE_FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -34,7 +40,73 @@ fn main() -> Result<()> {
         measure(&mut table, &format!("log, {in_flight}"), in_flight, rounds, LogLevel::open)?;
         measure(&mut table, &format!("engine, {in_flight}"), in_flight, rounds, EngineLevel::open)?;
     }
+    measure_ahead(&mut table, 1_024, choice.of_count(400))?;
     table.print();
+    Ok(())
+}
+
+/// The engine's two halves in a thread each, as a server runs them: while one group is synced, the next one is decided.
+/// `in_flight` is what each of the two has. The probe runs afterwards, or it would share the disk.
+fn measure_ahead(table: &mut Table, in_flight: usize, rounds: u64) -> Result<()> {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).context("no place for the log")?;
+    let mut level = EngineLevel::open(&directory.path().join("log"), in_flight)?;
+    for _ in 0..3 {
+        level.append()?;
+    }
+    let EngineLevel { engine, requests, bytes } = level;
+    let (mut decider, mut committer) = engine.split();
+    let (groups, taken) = sync_channel::<Prepared>(0);
+    let (tell, told) = channel();
+    let space = committer.log().space();
+    let (want, wanted) = sync_channel::<()>(1);
+    let zeros = thread::spawn(move || wanted.iter().try_for_each(|()| space.prepare()));
+    let sync = thread::spawn(move || {
+        for group in taken {
+            if committer.commit(group).is_err() || tell.send(committer.left()).is_err() {
+                return;
+            }
+            if committer.wants_room() {
+                let _ = want.try_send(());
+            }
+        }
+    });
+    let mut laps = Vec::new();
+    for _ in 0..rounds {
+        let watch = Stopwatch::start();
+        for request in &requests {
+            loop {
+                let group = match decider.offer(request, START)? {
+                    Offer::Taken(None) => break,
+                    Offer::Taken(Some(group)) => {
+                        groups.send(group).context("the disk failed")?;
+                        break;
+                    }
+                    Offer::Before(group) => group,
+                    Offer::Wait => {
+                        decider.written(told.recv().context("the disk failed")?);
+                        continue;
+                    }
+                };
+                groups.send(group).context("the disk failed")?;
+            }
+        }
+        let last = decider.close()?.context("every request is recorded")?;
+        groups.send(last).context("the disk failed")?;
+        told.try_iter().for_each(|left| decider.written(left));
+        laps.push(watch.elapsed());
+    }
+    drop(groups);
+    let joined = sync.join().is_ok() && zeros.join().is_ok_and(|prepared| prepared.is_ok());
+    anyhow::ensure!(joined, "a thread failed");
+    let mut probe = Probe::new(&directory.path().join("probe"), bytes)?;
+    let mut bare = Vec::new();
+    for _ in 0..rounds {
+        let (written, took) = timed(|| probe.write());
+        written?;
+        bare.push(took);
+    }
+    let name = format!("engine, 2 × {in_flight}");
+    row(table, &name, in_flight as u64, laps, bare);
     Ok(())
 }
 
@@ -76,10 +148,15 @@ fn measure<L: Level>(
         written?;
         bare.push(took);
     }
+    row(table, name, in_flight as u64, ours, bare);
+    Ok(())
+}
+
+fn row(table: &mut Table, name: &str, in_flight: u64, ours: Vec<Duration>, bare: Vec<Duration>) {
     let total: Duration = ours.iter().sum();
-    let events = rounds * in_flight as u64;
+    let events = ours.len() as u64 * in_flight;
     let (ours, bare) = (Spread::of(ours), Spread::of(bare));
-    let reach = per_second(in_flight as u64, bare.p50());
+    let reach = per_second(in_flight, bare.p50());
     table.row(&[
         name.to_owned(),
         events.to_string(),
@@ -90,7 +167,6 @@ fn measure<L: Level>(
         ratio_of(ours.p50(), bare.p50()),
         ratio(per_second(events, total), reach),
     ]);
-    Ok(())
 }
 
 /// The floor: nothing but the bytes and their sync, into a file that is as long already.

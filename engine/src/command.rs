@@ -4,6 +4,7 @@ use crate::event::{Audience, AuditedRead, Content, Published};
 use crate::grant::Grant;
 use crate::ids::{Position, StreamId};
 use crate::item::{Filter, Mark};
+use crate::log::RoomFor;
 use crate::rejection::Rejection;
 use std::sync::Arc;
 
@@ -72,6 +73,21 @@ pub enum Command {
         /// Signature of the key before over this one; empty for the first.
         endorsement: Vec<u8>,
     },
+}
+
+impl Command {
+    /// What it may use of a disk that is full: erasure, retraction and administration must not be stopped by it.
+    #[must_use]
+    pub const fn room_for(&self) -> RoomFor {
+        match self {
+            Self::Retract { .. } | Self::Erase { .. } | Self::AdoptCheckpointKey { .. } => RoomFor::Urgent,
+            Self::Observe
+            | Self::Publish(_)
+            | Self::Mark { .. }
+            | Self::MarkAll { .. }
+            | Self::RecordAuditRead { .. } => RoomFor::Ordinary,
+        }
+    }
 }
 
 /// A notification to publish.

@@ -170,7 +170,7 @@ impl Node {
         let saving =
             engine.snapshots().map(|snapshots| saving::start(engine.reader(), snapshots.clone())).transpose()?;
         let (saving, saving_thread) = saving.unzip();
-        let (writer, writer_thread) = writer::start(engine, inbox.clone())?;
+        let (writer, mut threads) = writer::start(engine, inbox.clone())?;
         let (redaction, redaction_thread) = redaction::start(reader.clone(), writer.clone(), destroyed)?;
         let metrics = telemetry::start_metrics();
         let counts = Arc::new(ConnectionCounts::default());
@@ -205,7 +205,7 @@ impl Node {
             telemetry::admin_routes(metrics.clone()).merge(checkpoints::admin_routes(keeping.checkpoints.clone()));
         tokio::spawn(axum::serve(admin, administration).into_future());
         tokio::spawn(telemetry::keep_up(metrics, counts));
-        let mut threads = vec![writer_thread, inbox_thread, redaction_thread];
+        threads.extend([inbox_thread, redaction_thread]);
         threads.extend(saving_thread);
         Ok(Self { server, host, endpoint, threads, saving, keeping, ending, addresses, orders })
     }

@@ -101,6 +101,8 @@ impl<S: Storage> Engine<S> {
         now: Time,
     ) -> Result<(Self, Recovery), OpenError> {
         let (log, recovery) = Log::open(storage, options, entropy)?;
+        // A clock that is accepted as it is counts as not behind.
+        let now = if options.accept_clock { now.max(log.last_time()) } else { now };
         let (engine, _) = Self::over(log, &recovery, keys, now, None)?;
         Ok((engine, recovery))
     }
@@ -126,7 +128,7 @@ impl<S: Storage> Engine<S> {
         if let Some(vault) = keys.vault() {
             agree(vault, &log, &state)?;
         }
-        Ok((Self { log, state, keys, snapshots, is_dead: false }, folding))
+        Ok((Self::new(log, state, keys, snapshots), folding))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod scripts;
 mod snapshots;
+mod space;
 
 use super::{Engine, StorageFailure};
 use crate::command::{Command, Done, Inbox, Outcome, Publication, Request};
@@ -11,7 +12,6 @@ use crate::ids::{Position, Time};
 use crate::item::Mark;
 use crate::keys::{Keys, StreamKind};
 use crate::log::{Fault, LogError, LogOptions, MemoryStorage, Unsynced};
-use crate::rejection::Rejection;
 use std::sync::Arc;
 use tidings_wire::Severity;
 
@@ -62,34 +62,6 @@ fn mark(mark: Mark, item: Position) -> Command {
 
 fn position(outcome: &Outcome) -> Position {
     outcome.as_ref().map(|done: &Done| done.position).unwrap()
-}
-
-#[test]
-fn a_full_disk_undoes_its_group_and_every_answer_that_rested_on_it() {
-    let disk = MemoryStorage::new();
-    let mut engine = open(&disk, 8 * 1024);
-    let (service, ada) = (grant("billing", Role::Service), grant("ada", Role::User));
-    let first = request(&service, None, publish(Audience::People(vec![ada.stream]), "first".into()));
-    let item = position(&engine.commit(&[first], NOW).unwrap().outcomes[0]);
-    let (lived, head) = (engine.state().digest(), engine.head());
-    let batch = [
-        request(&ada, None, mark(Mark::Deleted, item)),
-        request(&ada, None, mark(Mark::Read, item)),
-        request(&service, Some("k"), publish(Audience::Tenant, "x".repeat(8_000))),
-        request(&service, Some("k"), publish(Audience::Tenant, "y".repeat(8_000))),
-        request(&ada, None, publish(Audience::Tenant, "z".into())),
-    ];
-    disk.limit(Some(1));
-    let no = || Err(Rejection::Unavailable);
-    let commit = engine.commit(&batch, NOW).unwrap();
-    assert_eq!(commit.outcomes, [no(), no(), no(), no(), Err(Rejection::Forbidden)]);
-    assert!(commit.events.is_empty());
-    assert_eq!((engine.state().digest(), engine.head()), (lived, head));
-    disk.limit(None);
-    let outcomes = engine.commit(&batch, NOW).unwrap().outcomes;
-    assert!(outcomes[0].is_ok() && outcomes[2].as_ref().is_ok_and(|done| !done.replayed));
-    assert_eq!(outcomes[1], Err(Rejection::NotFound));
-    assert_eq!(outcomes[3], Err(Rejection::IdempotencyConflict));
 }
 
 #[test]
