@@ -78,10 +78,11 @@ fn rebuild(keys: &Keys, count: u64) {
     });
     black_box(bare);
     let mut projections = Projections::new();
-    let (_, apply) = worked(|| events.iter().for_each(|recorded| projections.apply(recorded)));
+    let (_, apply) = worked(|| events.iter().for_each(|recorded| projections.apply(recorded).expect("in memory")));
     let owners: Vec<_> = (0..PEOPLE_COUNT).map(|number| Owner::User(samples::person(keys, number))).collect();
-    let (unread, counts) =
-        worked(|| owners.iter().map(|owner| u64::from(projections.counts(*owner).unread)).sum::<u64>());
+    let (unread, counts) = worked(|| {
+        owners.iter().map(|owner| u64::from(projections.counts(*owner).expect("in memory").unread)).sum::<u64>()
+    });
     black_box(unread);
     let columns = ["what", "time", "events/s", "time ÷ baseline"];
     let title = format!(
@@ -127,13 +128,13 @@ impl Full {
 
     fn apply(&mut self, stream: StreamId, event: Event) {
         self.head += 1;
-        self.projections.apply(&samples::recorded(self.head, stream, event, Bytes::new()));
+        self.projections.apply(&samples::recorded(self.head, stream, event, Bytes::new())).expect("in memory");
     }
 
     fn mark_all(&mut self, mark: Mark) {
         let up_to = Position(self.head + 1);
         self.apply(self.person, Event::AllItemsMarked { mark, filter: Filter::default(), up_to });
-        black_box(self.projections.counts(Owner::User(self.person)));
+        black_box(self.projections.counts(Owner::User(self.person)).expect("in memory"));
     }
 }
 
@@ -166,15 +167,15 @@ fn ask(keys: &Keys, choice: Choice) {
     });
     let ordinary = Filter { archived: Some(false), snoozed: Some(false), ..Filter::default() };
     let count = each(times, || {
-        black_box(full.projections.count(owner, black_box(&unread)));
+        black_box(full.projections.count(owner, black_box(&unread)).expect("in memory"));
     });
     let states = each(times, || {
-        black_box(full.projections.page(owner, black_box(&ordinary), None, 20));
+        black_box(full.projections.page(owner, black_box(&ordinary), None, 20).expect("in memory"));
     });
     let rendered = each(times, || {
-        let found = full.projections.page(owner, black_box(&ordinary), None, 20);
+        let found = full.projections.page(owner, black_box(&ordinary), None, 20).expect("in memory");
         let rendered = page(&found, &rendering);
-        let counts = full.projections.counts(owner);
+        let counts = full.projections.counts(owner).expect("in memory");
         let frame = ServerFrame::Snapshot {
             inbox: InboxName::Me,
             cursor: String::new(),

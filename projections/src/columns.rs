@@ -14,6 +14,25 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
+    /// No items, with room for so many.
+    pub(crate) fn with_capacity(count: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(count),
+            order_keys: Vec::with_capacity(count),
+            changed: Vec::with_capacity(count),
+            read: Vec::with_capacity(count),
+            first_seen: Vec::with_capacity(count),
+            archived: Vec::with_capacity(count),
+        }
+    }
+
+    /// Bytes that are held, without facts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+            + (self.order_keys.capacity() + self.changed.capacity()) * size_of::<u64>()
+            + (self.read.capacity() + self.first_seen.capacity() + self.archived.capacity()) * size_of::<Option<Time>>()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.order_keys.len()
     }

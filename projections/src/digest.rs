@@ -1,5 +1,5 @@
-use crate::inbox::Inbox;
-use crate::projections::Projections;
+use crate::projections::{Owner, Projections, shared};
+use crate::store::BlockError;
 use crate::table::Table;
 use aws_lc_rs::digest::{Context, SHA256};
 use tidings_engine::ids::{Position, StreamId, Time};
@@ -53,35 +53,44 @@ impl Feed {
 
 impl Projections {
     /// SHA-256 of everything that can be seen in every inbox, in one canonical order: two folds of the same log have the
-    /// same, whatever was asked of them in between. Visits every item, so it is for audits and tests.
-    #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
+    /// same, whatever was asked of them in between and wherever their inboxes are. Visits every item, so it is for audits and
+    /// tests.
+    ///
+    /// # Errors
+    /// [`BlockError`].
+    pub fn digest(&mut self) -> Result<[u8; 32], BlockError> {
         let mut feed = Feed(Context::new(&SHA256));
         feed.position(self.position);
-        let taken_over = |inbox: &Inbox, shared| inbox.clone().table(shared).clone();
-        let mut tenants: Vec<_> = self.tenants.iter().collect();
-        tenants.sort_unstable_by_key(|(id, _)| **id);
-        feed.count(tenants.len());
-        for (id, tenant) in tenants {
+        let mut known: Vec<_> = self.tenants.iter().map(|(id, tenant)| (*id, tenant.stream)).collect();
+        known.sort_unstable();
+        feed.count(known.len());
+        for (id, stream) in known {
             feed.number(u64::from(id.0));
-            feed.stream(tenant.stream.unwrap_or_default());
-            feed.count(tenant.notifications.len());
-            for notification in &tenant.notifications {
-                feed.position(notification.entry.notification);
-                feed.number(u64::from(notification.is_retracted));
+            feed.stream(stream.unwrap_or_default());
+            if let Some(stream) = stream {
+                // The inbox of a tenant is there as soon as the tenant is.
+                self.inboxes.begin(Owner::Tenant(stream), id, Position::ZERO)?;
+                self.feed(Owner::Tenant(stream), &mut feed)?;
             }
-            feed.table(&taken_over(&tenant.inbox, &tenant.shared));
         }
-        let mut people: Vec<_> = self.people.iter().collect();
-        people.sort_unstable_by_key(|(stream, _)| **stream);
+        let mut people = self.inboxes.owners()?;
+        people.retain(|owner| matches!(owner, Owner::User(_)));
         feed.count(people.len());
-        for (stream, person) in people {
-            feed.stream(*stream);
-            feed.number(u64::from(person.tenant.0));
-            let shared = self.tenants.get(&person.tenant).map(|tenant| tenant.shared.as_slice());
-            feed.table(&taken_over(&person.inbox, shared.unwrap_or_default()));
+        for owner in people {
+            self.feed(owner, &mut feed)?;
         }
         let digest = feed.0.finish();
-        digest.as_ref().try_into().expect("SHA-256 gives 32 bytes")
+        Ok(digest.as_ref().try_into().expect("SHA-256 gives 32 bytes"))
+    }
+
+    fn feed(&mut self, owner: Owner, feed: &mut Feed) -> Result<(), BlockError> {
+        let Self { tenants, inboxes, .. } = self;
+        let Some(mut inbox) = inboxes.copy(owner, &|tenant| shared(tenants, tenant))? else { return Ok(()) };
+        let (Owner::User(stream) | Owner::Tenant(stream)) = owner;
+        feed.stream(stream);
+        feed.number(u64::from(inbox.tenant.0));
+        let shared = shared(tenants, inbox.tenant);
+        feed.table(inbox.table(shared));
+        Ok(())
     }
 }

@@ -60,6 +60,20 @@ impl Facets {
         self.live_count
     }
 
+    /// Bytes that are held.
+    pub(crate) fn bytes(&self) -> usize {
+        let sets = self.states.iter().chain(&self.severities).chain([&self.live]).map(set_bytes).sum::<usize>();
+        let labels = self.tags.iter().chain(&self.categories);
+        let labelled = labels.map(|(label, members)| {
+            let members = match members {
+                Members::Few(few) => few.capacity() * size_of::<u32>(),
+                Members::Many(many) => set_bytes(many),
+            };
+            label.capacity() + members + size_of::<(String, Members)>() * 2
+        });
+        size_of::<Self>() + sets + labelled.sum::<usize>()
+    }
+
     /// Adds the next ordinal.
     pub(crate) fn push(&mut self, ordinal: usize, flags: Flags, published: &Published) {
         self.live.grow_and_insert(ordinal);
@@ -153,6 +167,10 @@ impl Facets {
             },
         }
     }
+}
+
+fn set_bytes(set: &FixedBitSet) -> usize {
+    set.as_slice().len() * size_of::<usize>()
 }
 
 fn insert(sets: &mut HashMap<String, Members>, label: &str, ordinal: usize) {

@@ -22,6 +22,6 @@ pub struct ItemState {
     pub archived: Option<Time>,
     /// The event that changed it last in this inbox.
     pub changed: Position,
-    /// The facts it was published with.
+    /// The facts it was published with. Their audience stands as `Tenant`, whoever it was for.
     pub published: Arc<Published>,
 }

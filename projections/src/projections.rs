@@ -1,8 +1,12 @@
+use crate::audiences::KnownAudiences;
 use crate::changes::{ChangePlace, Changes};
-use crate::entry::{Entry, Step};
 use crate::inbox::Inbox;
 use crate::item_state::ItemState;
 use crate::page::{Page, Place};
+use crate::resident::Inboxes;
+use crate::row::RowHash;
+use crate::shared_list::{EMPTY_LIST, SharedList};
+use crate::store::BlockError;
 use crate::table::Table;
 use std::collections::HashMap;
 use tidings_engine::ids::{Position, StreamId, TenantId};
@@ -20,43 +24,57 @@ pub enum Owner {
 
 /// Every inbox of every tenant, as of one position of the log.
 ///
-/// An owner that no event told of has an empty inbox. Queries take `&mut self` because an inbox takes over new entries of
-/// its tenant's list when it is asked; they change nothing that can be seen.
-#[derive(Clone, Debug, Default)]
+/// An owner that no event told of has an empty inbox. Queries take `&mut self` because an inbox takes over what waits for it
+/// when it is asked, and is read from the block store when it is not in memory; they change nothing that can be seen.
+///
+/// After a [`BlockError`] the inboxes may be between two events: they are to be folded anew, and nothing else.
+/// [`Projections::new`] holds everything in memory and never gives one.
+#[derive(Debug)]
 pub struct Projections {
     pub(crate) position: Position,
     pub(crate) tenants: HashMap<TenantId, Tenant>,
     pub(crate) tenant_streams: HashMap<StreamId, TenantId>,
-    pub(crate) people: HashMap<StreamId, Person>,
+    pub(crate) inboxes: Inboxes,
+    pub(crate) audiences: KnownAudiences,
+    /// Bytes of inboxes beyond which those that were not used for longest go.
+    pub(crate) inbox_bytes_max: usize,
+    /// Bytes of inboxes at which eviction is tried again after all were held.
+    pub(crate) try_again_at: usize,
 }
 
 /// What a tenant's people share.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Tenant {
     /// Known from the first event in it.
     pub(crate) stream: Option<StreamId>,
-    /// Everything that was published, ascending.
-    pub(crate) notifications: Vec<Notification>,
-    /// What was published to everyone and taken back: the one list behind every inbox of the tenant.
-    pub(crate) shared: Vec<Step>,
-    /// The tenant's own inbox.
-    pub(crate) inbox: Inbox,
+    pub(crate) shared: SharedList,
+    /// Hash of its row in the store, if it has one.
+    pub(crate) row: Option<RowHash>,
+    /// Whether the row says what is known here.
+    pub(crate) is_saved: bool,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Notification {
-    pub(crate) entry: Entry,
-    pub(crate) is_retracted: bool,
+impl Default for Projections {
+    fn default() -> Self {
+        Self {
+            position: Position::ZERO,
+            tenants: HashMap::new(),
+            tenant_streams: HashMap::new(),
+            inboxes: Inboxes::default(),
+            audiences: KnownAudiences::Held(HashMap::new()),
+            inbox_bytes_max: usize::MAX,
+            try_again_at: 0,
+        }
+    }
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Person {
-    pub(crate) tenant: TenantId,
-    pub(crate) inbox: Inbox,
+/// The list that the inboxes of a tenant share.
+pub(crate) fn shared(tenants: &HashMap<TenantId, Tenant>, tenant: TenantId) -> &SharedList {
+    tenants.get(&tenant).map_or(&EMPTY_LIST, |tenant| &tenant.shared)
 }
 
 impl Projections {
-    /// Before every event.
+    /// Before every event, with everything in memory for ever.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -69,70 +87,91 @@ impl Projections {
     }
 
     /// Exact counts of an inbox.
-    pub fn counts(&mut self, owner: Owner) -> Counts {
-        self.table(owner).map(|table| table.counts()).unwrap_or_default()
+    ///
+    /// # Errors
+    /// [`BlockError`], as for every question.
+    pub fn counts(&mut self, owner: Owner) -> Result<Counts, BlockError> {
+        Ok(self.table(owner)?.map(|table| table.counts()).unwrap_or_default())
     }
 
     /// How many items of an inbox match.
-    pub fn count(&mut self, owner: Owner, filter: &Filter) -> u32 {
-        self.table(owner).map(|table| table.count(filter)).unwrap_or_default()
+    ///
+    /// # Errors
+    /// [`BlockError`].
+    pub fn count(&mut self, owner: Owner, filter: &Filter) -> Result<u32, BlockError> {
+        Ok(self.table(owner)?.map(|table| table.count(filter)).unwrap_or_default())
     }
 
     /// At most `limit` items of an inbox that match, newest first, older than `after` where it is given.
-    pub fn page(&mut self, owner: Owner, filter: &Filter, after: Option<Place>, limit: usize) -> Page {
-        self.table(owner).map(|table| table.page(filter, after, limit)).unwrap_or_default()
+    ///
+    /// # Errors
+    /// [`BlockError`].
+    pub fn page(
+        &mut self,
+        owner: Owner,
+        filter: &Filter,
+        after: Option<Place>,
+        limit: usize,
+    ) -> Result<Page, BlockError> {
+        Ok(self.table(owner)?.map(|table| table.page(filter, after, limit)).unwrap_or_default())
     }
 
     /// A notification as it stands in an inbox; `None` when it is not in it.
-    pub fn item(&mut self, owner: Owner, notification: Position) -> Option<ItemState> {
-        let table = self.table(owner)?;
-        table.ordinal(notification).map(|ordinal| table.item(ordinal))
+    ///
+    /// # Errors
+    /// [`BlockError`].
+    pub fn item(&mut self, owner: Owner, notification: Position) -> Result<Option<ItemState>, BlockError> {
+        let Some(table) = self.table(owner)? else { return Ok(None) };
+        Ok(table.ordinal(notification).map(|ordinal| table.item(ordinal)))
     }
 
     /// Whether a notification is in an inbox, or was taken out of it not long ago.
-    pub fn remembers(&mut self, owner: Owner, notification: Position) -> bool {
-        self.table(owner).is_some_and(|table| {
+    ///
+    /// # Errors
+    /// [`BlockError`].
+    pub fn remembers(&mut self, owner: Owner, notification: Position) -> Result<bool, BlockError> {
+        Ok(self.table(owner)?.is_some_and(|table| {
             table.ordinal(notification).is_some() || table.tombstones.iter().any(|one| one.notification == notification)
-        })
+        }))
     }
 
     /// What changed in an inbox since a place: at most `limit` items, and one at least where there is one.
-    pub fn changes(&mut self, owner: Owner, since: ChangePlace, limit: usize) -> Changes {
+    ///
+    /// # Errors
+    /// [`BlockError`].
+    pub fn changes(&mut self, owner: Owner, since: ChangePlace, limit: usize) -> Result<Changes, BlockError> {
         let head = self.position;
-        match self.table(owner) {
+        Ok(match self.table(owner)? {
             Some(table) => table.changes(since, limit, head),
             None => Table::default().changes(since, limit, head),
-        }
+        })
     }
 
     /// Whether an inbox is as good as full, so that an item that everyone gets makes its oldest one drop off: its follower
     /// cannot tell the counts after it. Says yes too early rather than too late, and costs nothing.
     #[must_use]
     pub fn may_overflow(&self, owner: Owner) -> bool {
-        match owner {
-            Owner::User(stream) => self.people.get(&stream).is_some_and(|person| {
-                let shared = self.tenants.get(&person.tenant).map(|tenant| tenant.shared.as_slice());
-                person.inbox.may_overflow(shared.unwrap_or_default())
-            }),
-            Owner::Tenant(stream) => {
-                let tenant = self.tenant_streams.get(&stream).and_then(|tenant| self.tenants.get(tenant));
-                tenant.is_some_and(|tenant| tenant.inbox.may_overflow(&tenant.shared))
-            }
-        }
+        let inbox = self.inboxes.resident(owner);
+        inbox.is_none_or(|inbox| inbox.may_overflow(shared(&self.tenants, inbox.tenant)))
     }
 
     /// The items of an inbox, with everything taken over.
-    pub(crate) fn table(&mut self, owner: Owner) -> Option<&mut Table> {
-        match owner {
-            Owner::User(stream) => {
-                let person = self.people.get_mut(&stream)?;
-                let shared = self.tenants.get(&person.tenant).map(|tenant| tenant.shared.as_slice());
-                Some(person.inbox.table(shared.unwrap_or_default()))
-            }
-            Owner::Tenant(stream) => {
-                let tenant = self.tenants.get_mut(self.tenant_streams.get(&stream)?)?;
-                Some(tenant.inbox.table(&tenant.shared))
-            }
+    pub(crate) fn table(&mut self, owner: Owner) -> Result<Option<&mut Table>, BlockError> {
+        Ok(self.opened(owner)?.map(|(inbox, shared)| inbox.table(shared)))
+    }
+
+    /// An inbox with everything that the store has of it, and the list of its tenant.
+    pub(crate) fn opened(&mut self, owner: Owner) -> Result<Option<(&mut Inbox, &SharedList)>, BlockError> {
+        let Self { tenants, tenant_streams, inboxes, .. } = self;
+        if let Owner::Tenant(stream) = owner {
+            // It is there as soon as its tenant is.
+            let Some(tenant) = tenant_streams.get(&stream) else { return Ok(None) };
+            inboxes.begin(owner, *tenant, Position::ZERO)?;
         }
+        let inbox = inboxes.whole(owner, &|tenant| shared(tenants, tenant))?;
+        Ok(inbox.map(|inbox| {
+            let shared = shared(tenants, inbox.tenant);
+            (inbox, shared)
+        }))
     }
 }

@@ -24,6 +24,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Bytes that are held, without facts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.columns.bytes() + self.facets.bytes() + self.tombstones.bytes()
+    }
+
     /// Adds an item that is newer than every other, and gives the oldest one when it had to go for it. An item that is not
     /// newer is here already or was: it is passed by.
     pub(crate) fn add(&mut self, entry: Entry, at: Position) -> Option<Position> {

@@ -38,14 +38,14 @@ fn mark_all(log: &mut Vec<Recorded>, place: Place, mark: Mark) -> Position {
 
 fn folded(log: &[Recorded]) -> Projections {
     let mut projections = Projections::new();
-    log.iter().for_each(|recorded| projections.apply(recorded));
+    log.iter().for_each(|recorded| projections.apply(recorded).expect("in memory"));
     projections
 }
 
 fn check(projections: &mut Projections, log: &[Recorded], place: Place) {
     let naive = Naive::of(log, place);
-    assert_eq!(projections.counts(place.owner()), naive.counts());
-    let page = projections.page(place.owner(), &Filter::default(), None, usize::MAX);
+    assert_eq!(projections.counts(place.owner()).expect("in memory"), naive.counts());
+    let page = projections.page(place.owner(), &Filter::default(), None, usize::MAX).expect("in memory");
     assert_eq!(page.items, naive.matching(&Filter::default()));
 }
 
@@ -68,7 +68,9 @@ fn a_full_inbox_shows_the_newest_and_tells_its_follower_what_dropped_off() {
             _ => publish_to_ada(&mut log),
         };
         let mut deltas = Vec::new();
-        projections.apply_live(log.last().unwrap(), &|target| target == Target::User(ADA.stream()), &mut deltas);
+        projections
+            .apply_live(log.last().unwrap(), &|target| target == Target::User(ADA.stream()), &mut deltas)
+            .expect("in memory");
         assert_eq!(deltas.len(), 1);
         assert_eq!(deltas[0].dropped.is_some(), matches!(step, 1 | 4), "step {step}");
         follower.receive(&deltas[0], ADA);
@@ -76,7 +78,7 @@ fn a_full_inbox_shows_the_newest_and_tells_its_follower_what_dropped_off() {
     }
     assert!(projections.may_overflow(ADA.owner()));
     assert_eq!(follower.items, Follower::snapshot(&mut projections, ADA.owner()).items);
-    assert_eq!(projections.digest(), folded(&log).digest());
+    assert_eq!(projections.digest().expect("in memory"), folded(&log).digest().expect("in memory"));
 }
 
 #[test]
@@ -90,20 +92,25 @@ fn who_was_away_for_longer_than_removals_are_remembered_starts_over() {
         mark(&mut log, Mark::Deleted, vec![*item]);
     }
     let mut projections = folded(&log);
-    let Changes::Page { changes, done: true, .. } = projections.changes(ADA.owner(), before, usize::MAX) else {
+    let Changes::Page { changes, done: true, .. } =
+        projections.changes(ADA.owner(), before, usize::MAX).expect("in memory")
+    else {
         panic!("as many removals as are remembered were not told");
     };
     assert_eq!(changes.len(), TOMBSTONES_COUNT_MAX);
 
     let one_more = mark(&mut log, Mark::Deleted, vec![items[TOMBSTONES_COUNT_MAX]]);
     let first_removal = Position(before.position.0 + 1);
-    projections.apply(log.last().unwrap());
+    projections.apply(log.last().unwrap()).expect("in memory");
     let resync = Changes::Resync(ResyncReason::TooFarBehind);
-    assert_eq!(projections.changes(ADA.owner(), before, 9), resync);
+    assert_eq!(projections.changes(ADA.owner(), before, 9).expect("in memory"), resync);
     let after_first = ChangePlace::at(first_removal);
-    assert!(matches!(projections.changes(ADA.owner(), after_first, 9), Changes::Page { .. }));
+    assert!(matches!(projections.changes(ADA.owner(), after_first, 9).expect("in memory"), Changes::Page { .. }));
     let ahead = ChangePlace::at(one_more.next());
-    assert_eq!(projections.changes(ADA.owner(), ahead, 9), Changes::Resync(ResyncReason::AheadOfTheLog));
+    assert_eq!(
+        projections.changes(ADA.owner(), ahead, 9).expect("in memory"),
+        Changes::Resync(ResyncReason::AheadOfTheLog)
+    );
 }
 
 #[test]
@@ -117,11 +124,20 @@ fn removing_many_at_once_keeps_the_place_of_what_is_forgotten() {
     let removal = mark_all(&mut log, ADA, Mark::Deleted);
     let mut projections = folded(&log);
     check(&mut projections, &log, ADA);
-    assert_eq!(projections.changes(ADA.owner(), before, 9), Changes::Resync(ResyncReason::TooFarBehind));
+    assert_eq!(
+        projections.changes(ADA.owner(), before, 9).expect("in memory"),
+        Changes::Resync(ResyncReason::TooFarBehind)
+    );
     let within = ChangePlace { position: before.position, place: 300 };
-    assert_eq!(projections.changes(ADA.owner(), within, 9), Changes::Resync(ResyncReason::TooFarBehind));
+    assert_eq!(
+        projections.changes(ADA.owner(), within, 9).expect("in memory"),
+        Changes::Resync(ResyncReason::TooFarBehind)
+    );
     let next = ChangePlace::at(removal);
-    assert_eq!(projections.changes(ADA.owner(), next, 9), Changes::Page { changes: Vec::new(), next, done: true });
+    assert_eq!(
+        projections.changes(ADA.owner(), next, 9).expect("in memory"),
+        Changes::Page { changes: Vec::new(), next, done: true }
+    );
 }
 
 #[test]
@@ -132,11 +148,11 @@ fn an_item_that_is_removed_right_after_it_was_told_does_not_stay_with_the_follow
     publish_to_ada(&mut log);
     let mut projections = folded(&log);
     let mut follower = Follower::default();
-    let (since, done) = follower.catch_up(&projections.changes(ADA.owner(), start, 1)).unwrap();
+    let (since, done) = follower.catch_up(&projections.changes(ADA.owner(), start, 1).expect("in memory")).unwrap();
     assert!(!done && follower.items.contains_key(&first));
     mark(&mut log, Mark::Deleted, vec![first]);
-    projections.apply(log.last().unwrap());
-    follower.catch_up(&projections.changes(ADA.owner(), since, 9)).unwrap();
+    projections.apply(log.last().unwrap()).expect("in memory");
+    follower.catch_up(&projections.changes(ADA.owner(), since, 9).expect("in memory")).unwrap();
     assert_eq!(follower.items, Follower::snapshot(&mut projections, ADA.owner()).items);
 }
 
@@ -159,15 +175,14 @@ fn a_long_absence_ends_in_the_same_inbox_as_none() {
             }
         }
     }
-    let away = folded(&log);
+    let mut away = folded(&log);
     let mut present = Projections::new();
     for recorded in &log {
-        present.apply(recorded);
-        present.counts(ADA.owner());
-        present.count(TENANT.owner(), &Filter::default());
+        present.apply(recorded).expect("in memory");
+        present.counts(ADA.owner()).expect("in memory");
+        present.count(TENANT.owner(), &Filter::default()).expect("in memory");
     }
-    assert_eq!(present.digest(), away.digest());
-    let mut away = away;
+    assert_eq!(present.digest().expect("in memory"), away.digest().expect("in memory"));
     check(&mut away, &log, ADA);
     check(&mut away, &log, TENANT);
 }
@@ -184,15 +199,15 @@ fn a_publish_to_the_tenant_is_told_once_whoever_has_an_inbox() {
     mark_all(&mut log, TENANT, Mark::Read);
     let mut projections = Projections::new();
     let mut deltas: Vec<Delta> = Vec::new();
-    log.iter().for_each(|recorded| projections.apply_live(recorded, &|_| true, &mut deltas));
+    log.iter().for_each(|recorded| projections.apply_live(recorded, &|_| true, &mut deltas).expect("in memory"));
     let targets: Vec<_> = deltas.iter().map(|delta| (delta.target, delta.counts.is_some())).collect();
     let (audience, inbox) = (Target::TenantAudience(tenant_stream(1)), Target::TenantInbox(tenant_stream(1)));
     assert_eq!(targets, [(audience, false), (inbox, true), (inbox, true)]);
-    let of_everyone = projections.item(ADA.owner(), notification).unwrap();
+    let of_everyone = projections.item(ADA.owner(), notification).expect("in memory").unwrap();
     let DeltaChange::Added(told) = &deltas[0].change else { panic!("not added") };
     assert_eq!(known(told), known(&of_everyone));
-    assert_eq!(projections.counts(TENANT.owner()).unread, 0);
-    assert_eq!(projections.counts(ADA.owner()).unread, 1, "the tenant inbox has marks of its own");
+    assert_eq!(projections.counts(TENANT.owner()).expect("in memory").unread, 0);
+    assert_eq!(projections.counts(ADA.owner()).expect("in memory").unread, 1, "the tenant inbox has marks of its own");
 }
 
 #[test]
@@ -204,10 +219,14 @@ fn what_was_published_before_someone_was_first_seen_is_not_theirs() {
     record(&mut log, 2, ADA.stream(), Event::ItemsMarked { mark: Mark::Read, items: vec![theirs] });
     let mut projections = folded(&log);
     check(&mut projections, &log, ADA);
-    assert_eq!(projections.counts(ADA.owner()).unread, 1, "an event of another tenant marked an item");
+    assert_eq!(
+        projections.counts(ADA.owner()).expect("in memory").unread,
+        1,
+        "an event of another tenant marked an item"
+    );
     let stranger = Place { tenant: 1, person: Some(9) };
-    assert_eq!(projections.counts(stranger.owner()), tidings_wire::Counts::default());
-    let empty = projections.changes(stranger.owner(), ChangePlace::default(), 9);
+    assert_eq!(projections.counts(stranger.owner()).expect("in memory"), tidings_wire::Counts::default());
+    let empty = projections.changes(stranger.owner(), ChangePlace::default(), 9).expect("in memory");
     let next = ChangePlace::at(projections.position());
     assert_eq!(empty, Changes::Page { changes: Vec::new(), next, done: true });
 }

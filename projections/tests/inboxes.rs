@@ -34,7 +34,7 @@ fn all_pages(projections: &mut Projections, place: Place, filter: &Filter, limit
     let mut items: Vec<ItemState> = Vec::new();
     loop {
         let after = items.last().map(|item| After(item.order_key));
-        let Page { items: more, has_more } = projections.page(place.owner(), filter, after, limit);
+        let Page { items: more, has_more } = projections.page(place.owner(), filter, after, limit).expect("in memory");
         assert!(more.len() == limit || !has_more, "a page that is not the last is not full");
         items.extend(more);
         if !has_more {
@@ -45,16 +45,20 @@ fn all_pages(projections: &mut Projections, place: Place, filter: &Filter, limit
 
 fn check_inbox(projections: &mut Projections, played: &Played, place: Place, filters: &[Filter]) {
     let naive = Naive::of(&played.log, place);
-    assert_eq!(projections.counts(place.owner()), naive.counts(), "counts of {place:?}");
+    assert_eq!(projections.counts(place.owner()).expect("in memory"), naive.counts(), "counts of {place:?}");
     for filter in filters.iter().chain([&Filter::default()]) {
         let wanted = naive.matching(filter);
-        assert_eq!(projections.count(place.owner(), filter) as usize, wanted.len(), "{filter:?} in {place:?}");
+        assert_eq!(
+            projections.count(place.owner(), filter).expect("in memory") as usize,
+            wanted.len(),
+            "{filter:?} in {place:?}"
+        );
         assert_eq!(all_pages(projections, place, filter, 7), wanted, "{filter:?} in {place:?}");
     }
     for recorded in &played.log {
         let notification = recorded.envelope.position;
         let wanted = naive.items.iter().find(|item| item.notification == notification);
-        assert_eq!(projections.item(place.owner(), notification).as_ref(), wanted);
+        assert_eq!(projections.item(place.owner(), notification).expect("in memory").as_ref(), wanted);
     }
 }
 
@@ -71,9 +75,9 @@ proptest! {
         for (index, recorded) in played.log.iter().enumerate() {
             while let Some((_, place)) = looks.next_if(|(at, _)| *at == index) {
                 let naive = Naive::of(&played.log[..index], *place);
-                prop_assert_eq!(projections.counts(place.owner()), naive.counts());
+                prop_assert_eq!(projections.counts(place.owner()).expect("in memory"), naive.counts());
             }
-            projections.apply_live(recorded, &wants(bits), &mut Vec::new());
+            projections.apply_live(recorded, &wants(bits), &mut Vec::new()).expect("in memory");
         }
         for place in places() {
             check_inbox(&mut projections, &played, place, &filters);
@@ -87,18 +91,18 @@ proptest! {
         let mut looks = played.looks.iter().peekable();
         for (index, recorded) in played.log.iter().enumerate() {
             while let Some((_, place)) = looks.next_if(|(at, _)| *at == index) {
-                let before = live.digest();
-                live.counts(place.owner());
-                prop_assert_eq!(live.digest(), before, "looking changed what can be seen");
-                prop_assert_eq!(rebuilt.digest(), before);
+                let before = live.digest().expect("in memory");
+                live.counts(place.owner()).expect("in memory");
+                prop_assert_eq!(live.digest().expect("in memory"), before, "looking changed what can be seen");
+                prop_assert_eq!(rebuilt.digest().expect("in memory"), before);
             }
-            live.apply_live(recorded, &wants(bits), &mut Vec::new());
-            rebuilt.apply(recorded);
+            live.apply_live(recorded, &wants(bits), &mut Vec::new()).expect("in memory");
+            rebuilt.apply(recorded).expect("in memory");
         }
-        prop_assert_eq!(live.digest(), rebuilt.digest());
+        prop_assert_eq!(live.digest().expect("in memory"), rebuilt.digest().expect("in memory"));
         // An event that comes again changes nothing.
-        played.log.iter().for_each(|recorded| live.apply(recorded));
-        prop_assert_eq!(live.digest(), rebuilt.digest());
+        played.log.iter().for_each(|recorded| live.apply(recorded).expect("in memory"));
+        prop_assert_eq!(live.digest().expect("in memory"), rebuilt.digest().expect("in memory"));
     }
 
     #[test]
@@ -109,7 +113,7 @@ proptest! {
         let mut followers: Vec<_> = places().map(|place| (place, Follower::default())).collect();
         for recorded in &played.log {
             let mut deltas: Vec<Delta> = Vec::new();
-            projections.apply_live(recorded, &|_| true, &mut deltas);
+            projections.apply_live(recorded, &|_| true, &mut deltas).expect("in memory");
             for ((place, follower), began) in followers.iter_mut().zip(&began) {
                 for delta in &deltas {
                     let is_audience = matches!(delta.target, Target::TenantAudience(_));
@@ -139,15 +143,15 @@ proptest! {
         let back_at = (left_at + back_at).min(played.log.len());
         let (before, after) = played.log.split_at(left_at);
         let mut projections = Projections::new();
-        before.iter().for_each(|recorded| projections.apply(recorded));
+        before.iter().for_each(|recorded| projections.apply(recorded).expect("in memory"));
         let mut followers: Vec<_> = places()
             .map(|place| (place, Follower::snapshot(&mut projections, place.owner()), ChangePlace::at(projections.position())))
             .collect();
         let (missed, meanwhile) = after.split_at(back_at - left_at);
-        missed.iter().for_each(|recorded| projections.apply(recorded));
+        missed.iter().for_each(|recorded| projections.apply(recorded).expect("in memory"));
         for recorded in meanwhile {
             for (place, follower, since) in &mut followers {
-                let changes = projections.changes(place.owner(), *since, limit);
+                let changes = projections.changes(place.owner(), *since, limit).expect("in memory");
                 match follower.catch_up(&changes) {
                     Some((next, _)) => *since = next,
                     None => {
@@ -156,7 +160,7 @@ proptest! {
                     }
                 }
             }
-            projections.apply(recorded);
+            projections.apply(recorded).expect("in memory");
         }
         for (place, follower, since) in followers {
             check_catch_up(&mut projections, &played, (place, follower, since), limit);
@@ -175,7 +179,7 @@ fn check_catch_up(
     let start = since;
     let mut told = Vec::new();
     loop {
-        let changes = projections.changes(place.owner(), since, limit);
+        let changes = projections.changes(place.owner(), since, limit).expect("in memory");
         if let tidings_projections::Changes::Page { changes, .. } = &changes {
             assert!(changes.len() <= limit);
             told.extend(changes.iter().map(|changed| match &changed.change {

@@ -50,14 +50,16 @@ fn last_delta(log: &[Recorded]) -> Delta {
     let mut deltas = Vec::new();
     for recorded in log {
         deltas.clear();
-        projections.apply_live(recorded, &|target| target == Target::User(ADA.stream()), &mut deltas);
+        projections
+            .apply_live(recorded, &|target| target == Target::User(ADA.stream()), &mut deltas)
+            .expect("in memory");
     }
     deltas.remove(0)
 }
 
 fn folded(log: &[Recorded]) -> Projections {
     let mut projections = Projections::new();
-    log.iter().for_each(|recorded| projections.apply(recorded));
+    log.iter().for_each(|recorded| projections.apply(recorded).expect("in memory"));
     projections
 }
 
@@ -82,7 +84,7 @@ fn an_item_has_every_field_the_wire_promises() {
     };
     let mut log = published_to_ada(1);
     record(&mut log, 1, ADA.stream(), Event::ItemsMarked { mark: Mark::Read, items: vec![Position(1)] });
-    let state = folded(&log).item(ADA.owner(), Position(1)).unwrap();
+    let state = folded(&log).item(ADA.owner(), Position(1)).expect("in memory").unwrap();
     let item = with_rendering(Some(content), |rendering| serde_json::to_value(rendering.item(&state)).unwrap());
     let id = item["id"].as_str().unwrap().to_owned();
     assert_eq!(id.len(), 26);
@@ -101,7 +103,7 @@ fn an_item_has_every_field_the_wire_promises() {
 
 #[test]
 fn an_item_without_its_content_has_an_empty_text() {
-    let state = folded(&published_to_ada(1)).item(ADA.owner(), Position(1)).unwrap();
+    let state = folded(&published_to_ada(1)).item(ADA.owner(), Position(1)).expect("in memory").unwrap();
     let item = with_rendering(None, |rendering| rendering.item(&state));
     assert_eq!((item.body.as_str(), &item.transaction_id), ("", &item.id));
 }
@@ -111,7 +113,7 @@ fn a_page_ends_at_its_bytes_and_goes_on_after_them() {
     let mut projections = folded(&published_to_ada(20));
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
-        let page = projections.page(ADA.owner(), &Filter::default(), after, 10);
+        let page = projections.page(ADA.owner(), &Filter::default(), after, 10).expect("in memory");
         let rendered = with_rendering(text(20_000), |rendering| render::page(&page, rendering));
         assert!(serde_json::to_vec(&rendered.items).unwrap().len() <= PAGE_BYTES_MAX + 1);
         assert!(!rendered.items.is_empty());
@@ -184,7 +186,8 @@ fn catching_up_ends_at_its_bytes_and_tells_items_whole() {
     let mut projections = folded(&log);
     let (mut since, mut told) = (ChangePlace::at(Position(1)), 0);
     loop {
-        let Changes::Page { changes, next, done } = projections.changes(ADA.owner(), since, 100) else {
+        let Changes::Page { changes, next, done } = projections.changes(ADA.owner(), since, 100).expect("in memory")
+        else {
             panic!("resync");
         };
         let rendered = with_rendering(text(20_000), |rendering| render::changed_items(&changes, rendering));

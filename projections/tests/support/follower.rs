@@ -17,7 +17,7 @@ pub struct Follower {
 impl Follower {
     /// Starts from a snapshot.
     pub fn snapshot(projections: &mut Projections, owner: Owner) -> Self {
-        let page = projections.page(owner, &Filter::default(), None, usize::MAX);
+        let page = projections.page(owner, &Filter::default(), None, usize::MAX).expect("in memory");
         Self { items: page.items.iter().map(|item| (item.notification, known(item))).collect() }
     }
 

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part, and nothing outside does")]
 
 pub mod follower;
+pub mod keeping;
 pub mod naive;
 pub mod script;
 

@@ -1,7 +1,7 @@
 use super::Place;
 use std::sync::Arc;
 use tidings_engine::audience::is_visible;
-use tidings_engine::event::{Audience, Event, Recorded};
+use tidings_engine::event::{Audience, Event, Published, Recorded};
 use tidings_engine::ids::{Position, TenantId};
 use tidings_engine::item::{Filter, Flags, Mark};
 use tidings_engine::limits::INBOX_ITEMS_MAX;
@@ -55,7 +55,9 @@ impl Naive {
                 };
                 if is_for {
                     self.began.get_or_insert(envelope.position);
-                    self.add(recorded, Arc::new(published.clone()));
+                    // Whom else it was for is nobody's to know.
+                    let published = Published { audience: Audience::Tenant, ..published.clone() };
+                    self.add(recorded, Arc::new(published));
                 }
             }
             Event::NotificationRetracted { notification } => {
@@ -82,7 +84,7 @@ impl Naive {
         }
     }
 
-    fn add(&mut self, recorded: &Recorded, published: Arc<tidings_engine::event::Published>) {
+    fn add(&mut self, recorded: &Recorded, published: Arc<Published>) {
         let envelope = &recorded.envelope;
         self.items.push(ItemState {
             notification: envelope.position,
