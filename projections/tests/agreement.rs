@@ -120,7 +120,7 @@ impl Both {
         }
         for recorded in &self.log[self.applied..] {
             self.state.apply(recorded);
-            self.projections.apply(recorded);
+            self.projections.apply(recorded).expect("in memory");
         }
         self.applied = self.log.len();
     }
@@ -128,14 +128,14 @@ impl Both {
     fn check(&mut self) {
         for person in PEOPLE.into_iter().map(Some).chain([None]) {
             let place = Place { tenant: 1, person };
-            let page = self.projections.page(place.owner(), &Filter::default(), None, usize::MAX);
+            let page = self.projections.page(place.owner(), &Filter::default(), None, usize::MAX).expect("in memory");
             assert!(page.items.len() <= INBOX_ITEMS_MAX);
             // Wherever an inbox begins or an item is gone, both sides of the border are asked about.
             let oldest = page.items.last().map_or(0, |item| item.notification.0);
             let near = oldest.saturating_sub(20)..oldest + 20;
             let spread = (1..=self.log.len() as u64).step_by(self.log.len() / 150 + 1);
             for notification in near.chain(spread).map(Position) {
-                let shown = self.projections.item(place.owner(), notification).map(|item| item.flags);
+                let shown = self.projections.item(place.owner(), notification).expect("in memory").map(|item| item.flags);
                 let decided = self.state.item(TenantId(1), place.stream(), notification);
                 assert_eq!(decided, shown, "{place:?} at {notification}");
             }
