@@ -2,9 +2,11 @@
 
 mod interval;
 mod layers;
+mod memory;
 
 pub use interval::{Interval, IntervalError};
 pub use layers::{ConfigError, load};
+pub use memory::{ByteCount, Memory};
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +50,8 @@ pub struct Config {
     pub checkpoints: Checkpoints,
     /// The keyring.
     pub keyring: Keyring,
+    /// Memory.
+    pub memory: Memory,
     /// Every limit an operator may set.
     pub limits: Limits,
 }
@@ -193,6 +197,7 @@ impl Default for Config {
             log: Log::default(),
             checkpoints: Checkpoints::default(),
             keyring: Keyring::default(),
+            memory: Memory::default(),
             limits: Limits::default(),
         }
     }

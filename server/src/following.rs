@@ -24,7 +24,10 @@ impl InboxThread {
     pub(crate) fn fan_out(&mut self, recorded: &Recorded) {
         let mut deltas = Vec::new();
         let hub = &self.hub;
-        self.projections.apply_live(recorded, &|target| hub.is_followed(target), &mut deltas);
+        let applied = self.folding.apply_live(recorded, &|target| hub.is_followed(target), &mut deltas);
+        if let Err(error) = applied {
+            return self.unreadable(&error);
+        }
         for delta in &deltas {
             self.deliver(delta);
             if let Target::TenantAudience(_) = delta.target {
@@ -40,11 +43,12 @@ impl InboxThread {
         for connection in followers {
             let Some((owner, grant)) = following(&connection, &InboxName::Me) else { continue };
             let is_taken_back = matches!(delta.change, DeltaChange::Removed(_));
-            if !is_taken_back && !self.projections.may_overflow(owner) {
+            if !is_taken_back && !self.folding.may_overflow(owner) {
                 continue;
             }
             let at = self.cursor(ChangePlace::at(delta.position));
-            let (cursor, counts) = (at.seal(&self.keys, grant.tenant_tag), self.projections.counts(owner));
+            let cursor = at.seal(&self.keys, grant.tenant_tag);
+            let Ok(counts) = self.ask(|projections| projections.counts(owner)) else { return };
             let frame = encode(&ServerFrame::Counts { inbox: InboxName::Me, cursor, counts });
             connection.deliver(&InboxName::Me, &frame, at);
         }
@@ -87,7 +91,12 @@ impl InboxThread {
     pub(crate) fn catch_up(&mut self, connection: &Arc<Connection>, inbox: &InboxName, since: Cursor) {
         let Some((owner, grant)) = following(connection, inbox) else { return };
         let since = ChangePlace { position: since.position, place: since.place };
-        match self.projections.changes(owner, since, CATCH_UP_ITEMS) {
+        let Ok((changes, counts)) = self.ask(|projections| {
+            Ok((projections.changes(owner, since, CATCH_UP_ITEMS)?, projections.counts(owner)?))
+        }) else {
+            return;
+        };
+        match changes {
             Changes::Resync(reason) => self.resync(connection, inbox, owner, &grant, reason.word()),
             Changes::Page { changes, next, done } => {
                 let rendered = self.rendered(&grant, owner, |rendering| render::changed_items(&changes, rendering));
@@ -100,7 +109,6 @@ impl InboxThread {
                     frames.push(ServerFrame::Delta { inbox, cursor, changes, counts: None });
                 }
                 if done {
-                    let counts = self.projections.counts(owner);
                     frames.push(ServerFrame::Counts { inbox: inbox.clone(), cursor: cursor.clone(), counts });
                     frames.push(ServerFrame::CaughtUp { inbox: inbox.clone(), cursor });
                 }
@@ -123,9 +131,13 @@ impl InboxThread {
     }
 
     fn snapshot(&mut self, connection: &Arc<Connection>, inbox: &InboxName, owner: Owner, grant: &Grant) {
-        let page = self.projections.page(owner, &shown(Filter::default()), None, SNAPSHOT_ITEMS);
-        let counts = self.projections.counts(owner);
-        let at = self.cursor(ChangePlace::at(self.projections.position()));
+        let filter = shown(Filter::default());
+        let Ok((page, counts)) = self.ask(|projections| {
+            Ok((projections.page(owner, &filter, None, SNAPSHOT_ITEMS)?, projections.counts(owner)?))
+        }) else {
+            return;
+        };
+        let at = self.cursor(ChangePlace::at(self.folding.position()));
         let rendered = self.rendered(grant, owner, |rendering| render::page(&page, rendering));
         let frame = encode(&ServerFrame::Snapshot {
             inbox: inbox.clone(),

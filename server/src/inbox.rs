@@ -4,15 +4,20 @@
 //! thread makes snapshots and deltas, no change can fall between the two, and since the writer's answers pass through it,
 //! whoever was answered reads what was written.
 
+use crate::blocks::Folding;
+use crate::clock;
+use crate::config::Memory;
 use crate::connection::Connection;
 use crate::content::Contents;
 use crate::erasing::Erased;
 use crate::hub::Hub;
 use crate::reading;
 use crate::writer::Reply;
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tidings_adapters::http::{Question, Reading};
 use tidings_engine::command::Outcome;
 use tidings_engine::cursor::{Cursor, CursorKind};
@@ -24,10 +29,19 @@ use tidings_engine::log::LogReader;
 use tidings_engine::rejection::Rejection;
 use tidings_engine::request::Page;
 use tidings_engine::session::Stream;
-use tidings_projections::{ChangePlace, Owner, Projections};
+use tidings_projections::{BlockError, ChangePlace, Owner, Projections, Target};
 use tidings_wire::{InboxName, ServerFrame, encode};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
+
+/// Longest wait for work while a snapshot of the inboxes is being written: 2 ms, then the next slice.
+const PAUSE_SAVING: Duration = Duration::from_millis(2);
+
+/// Longest wait for work while the snapshot is behind: 5 s.
+const PAUSE_UNSAVED: Duration = Duration::from_secs(5);
+
+/// Longest wait for work when there is nothing else to do: an hour.
+const PAUSE_IDLE: Duration = Duration::from_secs(3_600);
 
 /// Durable events of one commit, and who waits for what.
 pub struct Committed {
@@ -135,27 +149,24 @@ impl Inbox {
     }
 }
 
-/// Folds the log, then starts the thread.
+/// Has the inboxes ready, then starts the thread.
 ///
 /// # Errors
 /// The log cannot be read to its end, or the system gives no thread.
 pub fn start(
     reader: LogReader,
+    blocks: &Path,
+    memory: Memory,
     keys: Arc<Keys>,
     ending: watch::Sender<Ending>,
     erased: mpsc::UnboundedSender<Erased>,
 ) -> std::io::Result<(Inbox, JoinHandle<()>)> {
-    let mut projections = Projections::new();
-    for record in reader.scan(Position(1)) {
-        let recorded = record
-            .map_err(std::io::Error::other)
-            .and_then(|record| Recorded::decode(record).map_err(std::io::Error::other))?;
-        projections.apply(&recorded);
-    }
+    let inbox_bytes = usize::try_from(memory.inboxes.0).unwrap_or(usize::MAX);
+    let folding = Folding::open(reader.clone(), blocks, inbox_bytes, clock::now())?;
     let (queue, waiting) = channel();
     let epoch = reader.epoch();
     let thread = InboxThread {
-        projections,
+        folding,
         hub: Hub::default(),
         contents: Contents::new(reader.clone(), Arc::clone(&keys)),
         reader,
@@ -170,7 +181,7 @@ pub fn start(
 
 /// What the thread owns.
 pub(crate) struct InboxThread {
-    pub(crate) projections: Projections,
+    pub(crate) folding: Folding,
     pub(crate) hub: Hub,
     pub(crate) contents: Contents,
     pub(crate) reader: LogReader,
@@ -182,7 +193,15 @@ pub(crate) struct InboxThread {
 
 impl InboxThread {
     fn run(mut self, waiting: &Receiver<Work>) {
-        while let Ok(work) = waiting.recv() {
+        loop {
+            let work = match waiting.recv_timeout(self.pause()) {
+                Ok(work) => work,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.keep_house();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             match work {
                 Work::Committed(committed) => self.committed(committed),
                 Work::Subscribe { connection, inbox, from } => self.subscribe(&connection, &inbox, from),
@@ -207,8 +226,47 @@ impl InboxThread {
                 }
                 Work::Stop => break,
             }
+            self.keep_house();
         }
+        self.folding.close();
         info!("inbox thread ended");
+    }
+
+    /// How long to wait for work before looking after memory and store.
+    fn pause(&self) -> Duration {
+        match (self.folding.is_saving(), self.folding.is_unsaved()) {
+            (true, _) => PAUSE_SAVING,
+            (false, true) => PAUSE_UNSAVED,
+            (false, false) => PAUSE_IDLE,
+        }
+    }
+
+    fn keep_house(&mut self) {
+        let Self { folding, hub, .. } = self;
+        let held = |owner| match owner {
+            Owner::User(stream) => hub.is_followed(Target::User(stream)),
+            Owner::Tenant(stream) => hub.is_followed(Target::TenantInbox(stream)),
+        };
+        if let Err(error) = folding.keep_house(&held, clock::now()) {
+            self.unreadable(&error);
+        }
+    }
+
+    /// Asks the projections.
+    pub(crate) fn ask<T>(
+        &mut self,
+        question: impl Fn(&mut Projections) -> Result<T, BlockError>,
+    ) -> Result<T, Rejection> {
+        self.folding.ask(question).map_err(|error| {
+            self.unreadable(&error);
+            Rejection::Unavailable
+        })
+    }
+
+    /// The log cannot be read where it was written: nothing that is told from here on could be trusted.
+    pub(crate) fn unreadable(&self, error: &std::io::Error) {
+        error!(%error, "the log cannot be read; the process ends");
+        let _ = self.ending.send(Ending::StorageFailed);
     }
 
     fn committed(&mut self, committed: Committed) {
@@ -253,7 +311,7 @@ impl InboxThread {
     pub(crate) fn is_of_this_log(&self, cursor: &Cursor) -> bool {
         cursor.kind == CursorKind::Changes
             && cursor.epoch == self.epoch
-            && cursor.position <= self.projections.position()
+            && cursor.position <= self.folding.position()
             && (cursor.position == Position::ZERO || self.reader.chain_prefix(cursor.position) == Some(cursor.chain))
     }
 }

@@ -1,6 +1,7 @@
 //! The `tidings` server: configuration, writer thread, inbox thread, shutdown, telemetry, command line.
 
 pub mod assets;
+pub mod blocks;
 pub mod checkpoints;
 pub mod clock;
 pub mod command_line;

@@ -18,12 +18,16 @@ impl InboxThread {
             Question::Page { inbox, query } => self.page(grant, inbox, &request::page(&self.keys, grant, query)?),
             Question::Count { inbox, filters } => {
                 let owner = permitted(grant, inbox)?;
-                let counts = filters.iter().map(|filter| self.projections.count(owner, &shown(filter.clone())));
-                Ok(Reading::Count(counts.collect()))
+                let filters: Vec<Filter> = filters.iter().cloned().map(shown).collect();
+                let counts = self.ask(|projections| {
+                    filters.iter().map(|filter| projections.count(owner, filter)).collect::<Result<_, _>>()
+                })?;
+                Ok(Reading::Count(counts))
             }
             Question::Item { inbox, notification } => {
                 let owner = permitted(grant, inbox)?;
-                let state = self.projections.item(owner, *notification).ok_or(Rejection::NotFound)?;
+                let state = self.ask(|projections| projections.item(owner, *notification))?;
+                let state = state.ok_or(Rejection::NotFound)?;
                 let item = self.rendered(grant, owner, |rendering| rendering.item(&state));
                 Ok(Reading::Item(Box::new(item)))
             }
@@ -36,15 +40,16 @@ impl InboxThread {
         // The order key of an item is the position of its delivery: an id tells its place, also once it is gone. An id that
         // was never this inbox's is nobody's, or its place would tell about another's inbox.
         let after = match page.after {
-            Some(After::Item(position)) if !self.projections.remembers(owner, position) => {
-                return Err(Rejection::NotFound);
-            }
-            Some(After::Item(position)) => Some(Place(position.0)),
+            Some(After::Item(position)) => match self.ask(|projections| projections.remembers(owner, position))? {
+                true => Some(Place(position.0)),
+                false => return Err(Rejection::NotFound),
+            },
             Some(After::Cursor(cursor)) => Some(Place(cursor.place)),
             None => None,
         };
-        let page = self.projections.page(owner, &page.filter, after, page.limit);
-        let counts = self.projections.counts(owner);
+        let (page, counts) = self.ask(|projections| {
+            Ok((projections.page(owner, &page.filter, after, page.limit)?, projections.counts(owner)?))
+        })?;
         let rendered = self.rendered(grant, owner, |rendering| render::page(&page, rendering));
         Ok(Reading::Page { items: rendered.items, has_more: rendered.has_more, counts })
     }
