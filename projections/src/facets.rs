@@ -170,7 +170,7 @@ impl Facets {
 }
 
 fn set_bytes(set: &FixedBitSet) -> usize {
-    set.as_slice().len() * size_of::<usize>()
+    size_of_val(set.as_slice())
 }
 
 fn insert(sets: &mut HashMap<String, Members>, label: &str, ordinal: usize) {

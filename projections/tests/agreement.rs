@@ -135,7 +135,8 @@ impl Both {
             let near = oldest.saturating_sub(20)..oldest + 20;
             let spread = (1..=self.log.len() as u64).step_by(self.log.len() / 150 + 1);
             for notification in near.chain(spread).map(Position) {
-                let shown = self.projections.item(place.owner(), notification).expect("in memory").map(|item| item.flags);
+                let shown =
+                    self.projections.item(place.owner(), notification).expect("in memory").map(|item| item.flags);
                 let decided = self.state.item(TenantId(1), place.stream(), notification);
                 assert_eq!(decided, shown, "{place:?} at {notification}");
             }

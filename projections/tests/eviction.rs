@@ -50,7 +50,7 @@ impl Evicted {
     }
 
     fn apply(&mut self, recorded: &Recorded, wanted: &dyn Fn(Target) -> bool) {
-        self.projections.apply_live(recorded, wanted, &mut Vec::new()).unwrap();
+        self.projections.apply_live(recorded, wanted, &mut Vec::new()).expect("the store works");
         self.make_room(&|owner| match owner {
             Owner::User(stream) => wanted(Target::User(stream)),
             Owner::Tenant(stream) => wanted(Target::TenantInbox(stream)),
@@ -58,7 +58,7 @@ impl Evicted {
     }
 
     fn make_room(&mut self, held: &dyn Fn(Owner) -> bool) {
-        self.projections.make_room(held, &self.log).unwrap();
+        self.projections.make_room(held, &self.log).expect("the store works");
     }
 
     fn come_back(&mut self, store: MemoryBlocks) {
@@ -79,12 +79,12 @@ impl Evicted {
         match deed {
             Deed::Nothing => {}
             Deed::Save => {
-                self.projections.save_all(&self.log).unwrap();
+                self.projections.save_all(&self.log).expect("the store works");
                 assert_eq!(self.projections.unsaved_events(), 0);
             }
             Deed::Slice => {
-                self.projections.begin_saving(&self.log).unwrap();
-                self.projections.save_slice(&self.log).unwrap();
+                self.projections.begin_saving(&self.log).expect("the store works");
+                self.projections.save_slice(&self.log).expect("the store works");
             }
             Deed::Close => self.come_back(self.store.after_close()),
             Deed::Crash => self.come_back(self.store.after_crash()),
@@ -94,8 +94,8 @@ impl Evicted {
 
 fn check(projections: &mut Projections, log: &[Recorded], place: Place) {
     let naive = Naive::of(log, place);
-    assert_eq!(projections.counts(place.owner()).unwrap(), naive.counts(), "counts of {place:?}");
-    let page = projections.page(place.owner(), &Filter::default(), None, usize::MAX).unwrap();
+    assert_eq!(projections.counts(place.owner()).expect("the store works"), naive.counts(), "counts of {place:?}");
+    let page = projections.page(place.owner(), &Filter::default(), None, usize::MAX).expect("the store works");
     assert_eq!(page.items, naive.matching(&Filter::default()), "items of {place:?}");
 }
 

@@ -91,9 +91,9 @@ impl InboxThread {
     pub(crate) fn catch_up(&mut self, connection: &Arc<Connection>, inbox: &InboxName, since: Cursor) {
         let Some((owner, grant)) = following(connection, inbox) else { return };
         let since = ChangePlace { position: since.position, place: since.place };
-        let Ok((changes, counts)) = self.ask(|projections| {
-            Ok((projections.changes(owner, since, CATCH_UP_ITEMS)?, projections.counts(owner)?))
-        }) else {
+        let Ok((changes, counts)) = self
+            .ask(|projections| Ok((projections.changes(owner, since, CATCH_UP_ITEMS)?, projections.counts(owner)?)))
+        else {
             return;
         };
         match changes {

@@ -4,16 +4,15 @@
 //! thread makes snapshots and deltas, no change can fall between the two, and since the writer's answers pass through it,
 //! whoever was answered reads what was written.
 
-use crate::blocks::Folding;
+use crate::blocks::{BLOCKS_FOLDER, Folding};
 use crate::clock;
-use crate::config::Memory;
+use crate::config::Config;
 use crate::connection::Connection;
 use crate::content::Contents;
 use crate::erasing::Erased;
 use crate::hub::Hub;
 use crate::reading;
 use crate::writer::Reply;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -155,14 +154,13 @@ impl Inbox {
 /// The log cannot be read to its end, or the system gives no thread.
 pub fn start(
     reader: LogReader,
-    blocks: &Path,
-    memory: Memory,
+    config: &Config,
     keys: Arc<Keys>,
     ending: watch::Sender<Ending>,
     erased: mpsc::UnboundedSender<Erased>,
 ) -> std::io::Result<(Inbox, JoinHandle<()>)> {
-    let inbox_bytes = usize::try_from(memory.inboxes.0).unwrap_or(usize::MAX);
-    let folding = Folding::open(reader.clone(), blocks, inbox_bytes, clock::now())?;
+    let inbox_bytes = usize::try_from(config.memory.inboxes.0).unwrap_or(usize::MAX);
+    let folding = Folding::open(reader.clone(), &config.data.join(BLOCKS_FOLDER), inbox_bytes, clock::now())?;
     let (queue, waiting) = channel();
     let epoch = reader.epoch();
     let thread = InboxThread {
@@ -278,6 +276,10 @@ impl InboxThread {
             }
             self.contents.keep(recorded);
             self.fan_out(recorded);
+        }
+        // Before an erasure is answered.
+        if let Err(error) = self.folding.save_erasures() {
+            self.unreadable(&error);
         }
         for (reply, outcome) in committed.answers {
             reply(outcome);

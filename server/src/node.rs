@@ -12,7 +12,7 @@ use crate::saving::{self, Saving};
 use crate::secrets::{self, SecretError};
 use crate::tls::{Certificate, CertificateError};
 use crate::verifier::{self, KeyError};
-use crate::{assets, blocks, clock, entropy, erasing, opening, redaction, telemetry, writer};
+use crate::{assets, clock, entropy, erasing, opening, redaction, telemetry, writer};
 use rustls::server::ResolvesServerCert;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -163,14 +163,7 @@ impl Node {
         let (ended, ending) = watch::channel(Ending::NotYet);
         let reader = engine.reader();
         let (tell_erased, erased) = mpsc::unbounded_channel();
-        let (inbox, inbox_thread) = inbox::start(
-            engine.reader(),
-            &config.data.join(blocks::BLOCKS_FOLDER),
-            config.memory,
-            Arc::clone(&keys),
-            ended,
-            tell_erased,
-        )?;
+        let (inbox, inbox_thread) = inbox::start(engine.reader(), &config, Arc::clone(&keys), ended, tell_erased)?;
         let epoch = engine.epoch();
         let adopted = engine.state().checkpoint_key().copied();
         let destroyed = engine.state().erased().map(|(_, key)| key).collect();

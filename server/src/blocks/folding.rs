@@ -4,9 +4,7 @@ use std::path::Path;
 use tidings_engine::event::{Audience, Event, Recorded};
 use tidings_engine::ids::{Position, TenantId, Time};
 use tidings_engine::log::{LogError, LogReader};
-use tidings_projections::{
-    Audiences, BlockError, BlockStore, Chains, Delta, Keeping, Owner, Projections, Target,
-};
+use tidings_projections::{Audiences, BlockError, BlockStore, Chains, Delta, Keeping, Owner, Projections, Target};
 use tracing::{error, info, warn};
 
 /// Events after which the store is made complete again: 100,000. A start applies as many in a tenth of a second.
@@ -83,12 +81,7 @@ impl Folding {
     ///
     /// # Errors
     /// The log cannot be read to its end.
-    pub fn on(
-        reader: LogReader,
-        store: Box<dyn BlockStore>,
-        inbox_bytes_max: usize,
-        now: Time,
-    ) -> io::Result<Self> {
+    pub fn on(reader: LogReader, store: Box<dyn BlockStore>, inbox_bytes_max: usize, now: Time) -> io::Result<Self> {
         let log = LogOfBlocks(reader);
         let keeping = Keeping { store, audiences: Box::new(log.clone()), inbox_bytes_max };
         let mut folding = Self { projections: Projections::new(), log, saved: now };
@@ -163,6 +156,18 @@ impl Folding {
         self.projections.apply_live(recorded, wanted, out).map_err(io::Error::other)
     }
 
+    /// Takes inboxes of people who were erased out of the store, durably. Mostly there are none.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn save_erasures(&mut self) -> io::Result<()> {
+        let position = self.position();
+        match self.projections.save_erasures(&self.log) {
+            Ok(()) => Ok(()),
+            Err(error) => self.start_over(&error, position),
+        }
+    }
+
     /// Keeps memory within its bound and the store not far behind: a few milliseconds at most. Call it after each work.
     ///
     /// # Errors
@@ -172,7 +177,6 @@ impl Folding {
         let unsaved = projections.unsaved_events();
         let is_due = unsaved >= UNSAVED_COUNT_MAX || (unsaved > 0 && now.since(*saved) >= UNSAVED_MS_MAX);
         let mut kept = || {
-            projections.save_erasures(log)?;
             projections.make_room(held, log)?;
             if is_due {
                 projections.begin_saving(log)?;

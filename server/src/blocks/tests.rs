@@ -24,7 +24,9 @@ fn log(entropy: u8, count: u64) -> LogReader {
         let (stream, event) = match position {
             1 => (TENANT, Event::TenantCreated { name: "canary-tenant".to_owned() }),
             _ if position % 11 == 3 => (TENANT, published(Audience::Tenant)),
-            _ if position % 5 == 4 => (one, Event::ItemsMarked { mark: Mark::Read, items: vec![Position(position - 1)] }),
+            _ if position % 5 == 4 => {
+                (one, Event::ItemsMarked { mark: Mark::Read, items: vec![Position(position - 1)] })
+            }
             _ => (TENANT, published(Audience::People(vec![one]))),
         };
         let envelope = Envelope {
@@ -41,7 +43,10 @@ fn log(entropy: u8, count: u64) -> LogReader {
             key_id: 0,
         };
         let facts = Facts { actor: StreamId::default(), fingerprint: [0; 16], event }.encode();
-        let content = Content { body: "canary-body, long enough to be the text of a notification".to_owned(), ..Content::default() };
+        let content = Content {
+            body: "canary-body, long enough to be the text of a notification".to_owned(),
+            ..Content::default()
+        };
         let content = if facts.len() > 60 { content.encode() } else { Bytes::new() };
         log.append(&[Record { envelope, facts, content: content.into() }]).unwrap();
     }
@@ -98,7 +103,9 @@ fn what_was_handed_over_is_read_at_once_and_after_a_return() {
         batch.edits.push(match number % 7 {
             5 => Edit::Drop { shelf: shelf(number), number: number % 4 },
             6 if number % 9 == 0 => Edit::Clear { shelf: shelf(number) },
-            _ => Edit::Put { shelf: shelf(number), number: number % 6, bytes: vec![number as u8; number as usize * 40] },
+            _ => {
+                Edit::Put { shelf: shelf(number), number: number % 6, bytes: vec![number as u8; number as usize * 40] }
+            }
         });
         file.write(batch.clone()).unwrap();
         memory.write(batch).unwrap();

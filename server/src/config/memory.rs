@@ -44,14 +44,19 @@ impl TryFrom<Text> for ByteCount {
             let count: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
             count.checked_mul(*bytes)
         });
-        parsed.map(Self).ok_or_else(|| format!("{text:?} is no number of bytes: write a number, or one such as \"512 MiB\""))
+        parsed
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is no number of bytes: write a number, or one such as \"512 MiB\""))
     }
 }
 
 impl From<ByteCount> for String {
     fn from(ByteCount(bytes): ByteCount) -> Self {
         let unit = UNITS.iter().find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit));
-        unit.map_or_else(|| format!("{} KiB", bytes.div_ceil(1 << 10)), |(name, unit)| format!("{} {name}", bytes / unit))
+        unit.map_or_else(
+            || format!("{} KiB", bytes.div_ceil(1 << 10)),
+            |(name, unit)| format!("{} {name}", bytes / unit),
+        )
     }
 }
 
