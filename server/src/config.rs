@@ -153,6 +153,9 @@ pub struct Token {
 pub struct Log {
     /// Bytes of a segment file, zero-filled ahead: 64 MiB, 4 MiB under `--dev`.
     pub segment_bytes: Option<u64>,
+    /// Start even though the last event was recorded more than 5 minutes ahead of the clock: `false`. Recorded time stands
+    /// still until the clock has caught up.
+    pub accept_clock: bool,
     /// Bytes held back so that erasure, retraction and administration go through on a full disk: as a segment. 0: none.
     pub reserve_bytes: Option<u64>,
 }

@@ -55,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) pinned: Option<String>,
     pub(crate) dev_key: Option<[u8; 32]>,
     pub(crate) counts: Arc<ConnectionCounts>,
+    pub(crate) is_read_only: bool,
     pub(crate) session_seed: [u8; 16],
     pub(crate) checkpoints: Checkpoints,
     pub(crate) receipts: Receipts,
@@ -88,6 +89,7 @@ pub struct Server {
     receipts: Receipts,
     next: AtomicU64,
     leaving: AtomicBool,
+    is_read_only: bool,
     /// Whose first sight was recorded, so that reading need not wait for the writer.
     observed: Mutex<Observed>,
     /// Whoever this is behind: connections hold the server.
@@ -122,6 +124,7 @@ impl Server {
             inbox: parts.inbox,
             admission: Arc::new(Mutex::new(Admission::new(parts.limits))),
             counts: parts.counts,
+            is_read_only: parts.is_read_only,
             connections: Mutex::default(),
             context: Arc::new(context),
             reader: parts.reader,
@@ -328,9 +331,13 @@ impl Api for Server {
     async fn read(&self, grant: Arc<Grant>, question: Question) -> Result<Reading, Rejection> {
         if grant.permits(Right::OwnInbox) && !self.observed.lock().is_known(&grant) {
             let observed = Arc::clone(&grant);
-            self.submit(Request { grant: observed, key: None, fingerprint: [0; 16], command: Command::Observe })
-                .await?;
-            self.observed.lock().insert(&grant);
+            let request = Request { grant: observed, key: None, fingerprint: [0; 16], command: Command::Observe };
+            match self.submit(request).await {
+                Ok(_) => self.observed.lock().insert(&grant),
+                // Where nothing can be recorded, what there is can still be read.
+                Err(Rejection::ReadOnly) => {}
+                Err(rejection) => return Err(rejection),
+            }
         }
         let (answer, answered) = oneshot::channel();
         self.inbox.send(Work::Read { grant, question, answer });
@@ -365,7 +372,13 @@ impl Api for Server {
     }
 
     fn ready(&self) -> Result<(), &'static str> {
-        if self.leaving.load(Ordering::Relaxed) { Err("the server is leaving") } else { Ok(()) }
+        if self.leaving.load(Ordering::Relaxed) {
+            Err("the server is leaving")
+        } else if self.is_read_only {
+            Err("the log is damaged and read only: what is before the damage can be read")
+        } else {
+            Ok(())
+        }
     }
 
     fn warnings(&self) -> Vec<&'static str> {

@@ -24,6 +24,7 @@ use tidings_adapters::quic::{self, QuicOptions, QuicStartError};
 use tidings_adapters::tcp::{self, TcpOptions};
 use tidings_engine::engine::OpenError;
 use tidings_engine::limits::Limits;
+use tidings_engine::log::LogError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -82,6 +83,19 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// Whether bytes of the log are not what was written, so that it can be served read-only.
+    fn is_log_damage(&self) -> bool {
+        matches!(self, Self::Log(OpenError::Log(LogError::Corrupt(_))))
+    }
+
+    /// What a thread met that folds the log at the start.
+    fn of_folding(error: std::io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<LogError>()) {
+            Some(log) => Self::Log(OpenError::Log(log.clone())),
+            None => Self::System(error),
+        }
+    }
+
     /// How the process ends.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -135,18 +149,25 @@ struct Addresses {
 }
 
 impl Node {
-    /// Opens the log and starts everything.
+    /// Opens the log and starts everything. A damaged log is opened read-only, and served as far as it is sound.
     ///
     /// # Errors
     /// [`StartError`]; nothing keeps running.
     pub async fn start(mut config: Config, profile: Profile) -> Result<Self, StartError> {
-        let orders = Orders::listen()?;
-        let is_dev = profile == Profile::Development;
-        if is_dev {
+        if profile == Profile::Development {
             widen(&mut config.limits);
         }
+        match Self::start_on(config.clone(), profile, false).await {
+            Err(error) if error.is_log_damage() => Self::start_on(config, profile, true).await,
+            started => started,
+        }
+    }
+
+    async fn start_on(config: Config, profile: Profile, read_only: bool) -> Result<Self, StartError> {
+        let orders = Orders::listen()?;
+        let is_dev = profile == Profile::Development;
         let dev_key = if is_dev { Some(secrets::dev_key(&config.data)?) } else { None };
-        let (mut engine, keys) = opening::open(&config, profile)?;
+        let (mut engine, keys) = opening::open(&config, profile, read_only)?;
         let keeping = checkpoints::start(&mut engine, &config.data, &config.checkpoints, clock::now())?;
         let certificate = match &config.tls {
             Some(tls) => Certificate::read(tls)?,
@@ -163,10 +184,12 @@ impl Node {
         let (ended, ending) = watch::channel(Ending::NotYet);
         let reader = engine.reader();
         let (tell_erased, erased) = mpsc::unbounded_channel();
-        let (inbox, inbox_thread) = inbox::start(engine.reader(), &config, Arc::clone(&keys), ended, tell_erased)?;
+        let inboxes = inbox::start(engine.reader(), &config, Arc::clone(&keys), ended, tell_erased);
+        let (inbox, inbox_thread) = inboxes.map_err(StartError::of_folding)?;
         let epoch = engine.epoch();
         let adopted = engine.state().checkpoint_key().copied();
-        let destroyed = engine.state().erased().map(|(_, key)| key).collect();
+        // Nothing is taken out of a log that nothing may be written to.
+        let destroyed = engine.state().erased().map(|(_, key)| key).filter(|_| !read_only).collect();
         let saving =
             engine.snapshots().map(|snapshots| saving::start(engine.reader(), snapshots.clone())).transpose()?;
         let (saving, saving_thread) = saving.unzip();
@@ -189,6 +212,7 @@ impl Node {
             pinned: certificate.pinned.clone(),
             dev_key,
             counts: Arc::clone(&counts),
+            is_read_only: read_only,
             session_seed: entropy::bytes()?,
             checkpoints: keeping.checkpoints.clone(),
             receipts: Receipts::of(&config.data, adopted)?,

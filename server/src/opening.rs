@@ -11,7 +11,7 @@ use tidings_engine::keys::Keys;
 use tidings_engine::log::{FileStorage, Log, LogOptions};
 use tidings_engine::snapshot::{Ignored, Snapshots};
 use tidings_engine::vault::Vault;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// Bytes of a segment under `--dev`: 4 MiB, so that a first start is instant.
 const DEV_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
@@ -41,14 +41,19 @@ pub fn accept_log(log_folder: &Path, keyring_folder: &Path) -> Result<Option<u32
     Ok(Some(given))
 }
 
-/// Opens the log and the keyring, or makes them.
+/// Opens the log and the keyring, or makes them. `read_only`: changes nothing, and goes as far as the log is sound.
 ///
 /// # Errors
 /// [`StartError`]; a torn tail may have been put into quarantine, and an interrupted erasure finished.
-pub fn open(config: &Config, profile: Profile) -> Result<(Engine<FileStorage>, Arc<Keys>), StartError> {
+pub fn open(
+    config: &Config,
+    profile: Profile,
+    read_only: bool,
+) -> Result<(Engine<FileStorage>, Arc<Keys>), StartError> {
     let secret = secrets::log_secret(&config.data)?;
     let (log_folder, keyring_folder) = (config.log_folder(), config.keyring_folder());
-    let mut options = LogOptions { reserve_bytes: config.log.reserve_bytes, ..LogOptions::DEFAULT };
+    let reserve_bytes = config.log.reserve_bytes;
+    let mut options = LogOptions { reserve_bytes, read_only, read_all: read_only, ..LogOptions::DEFAULT };
     match (config.log.segment_bytes, profile) {
         (Some(bytes), _) => options.segment_bytes = bytes,
         (None, Profile::Development) => options.segment_bytes = DEV_SEGMENT_BYTES,
@@ -60,6 +65,9 @@ pub fn open(config: &Config, profile: Profile) -> Result<(Engine<FileStorage>, A
         warn!(%lost, "torn tail quarantined");
     }
     info!(events = recovery.last.0, log = %log_folder.display(), fresh = recovery.fresh, "log open");
+    if let Some(damage) = &recovery.damage {
+        error!(%damage, "the log is damaged: everything before is served read-only; see `tidings log inspect`");
+    }
     let storage = Arc::new(FileStorage::create(&keyring_folder).map_err(std::io::Error::other)?);
     let wrapping_key = secrets::keyring_key(&keyring_folder)?;
     let (keyring, found) = Keyring::open(storage, &wrapping_key, log.id()).map_err(OpenError::Keyring)?;
@@ -72,7 +80,9 @@ pub fn open(config: &Config, profile: Profile) -> Result<(Engine<FileStorage>, A
     let keys = Arc::new(Keys::with_vault(&secret, Arc::new(vault)));
     let storage = FileStorage::create(config.snapshots_folder()).map_err(std::io::Error::other)?;
     let snapshots = Snapshots::new(Arc::new(storage));
-    let (engine, folding) = Engine::over(log, &recovery, Arc::clone(&keys), clock::now(), Some(snapshots))?;
+    // Recorded time never goes back: a clock that is accepted as it is counts as standing at the last one.
+    let now = if config.log.accept_clock { clock::now().max(log.last_time()) } else { clock::now() };
+    let (engine, folding) = Engine::over(log, &recovery, Arc::clone(&keys), now, Some(snapshots))?;
     for Ignored { file, why } in &folding.ignored {
         warn!(file, %why, "snapshot passed by: the log itself is read instead");
     }

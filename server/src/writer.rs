@@ -294,6 +294,9 @@ impl<S: Storage> Writing<S> {
     }
 
     fn adopt(&mut self, rewritten: Rewritten, done: &SyncSender<()>) -> Result<(), Stopped> {
+        if self.committer.log().is_read_only() {
+            return Ok(());
+        }
         self.committer.adopt(rewritten).map_err(|error| {
             let stopped = failed(&error.into());
             self.inbox.storage_failed();

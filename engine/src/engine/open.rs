@@ -62,9 +62,13 @@ pub enum OpenError {
         /// The log's last position.
         head: Position,
     },
+    /// The log is open read-only because it is damaged, and somebody who was erased still has a key: only a repaired log can
+    /// finish that.
+    #[error("an erasure is not finished, and a damaged log cannot finish it: repair the log first")]
+    ErasureUnfinished,
     /// The clock is behind the log.
     #[error(
-        "the last event was recorded {ahead_ms} ms after the clock's now; set the clock, at most {AHEAD_MS_MAX} ms are allowed"
+        "the last event was recorded {ahead_ms} ms after the clock's now, at most {AHEAD_MS_MAX} ms are allowed; set the clock, or start with --accept-clock"
     )]
     ClockBehind {
         /// By how much.
@@ -84,6 +88,7 @@ impl OpenError {
                 | Self::LogBehindKeyring { .. }
                 | Self::KeyringBehindLog { .. }
                 | Self::KeysLost { .. }
+                | Self::ErasureUnfinished
         )
     }
 }
@@ -136,6 +141,12 @@ impl<S: Storage> Engine<S> {
 fn agree<S: Storage>(vault: &Vault, log: &Log<S>, state: &State) -> Result<(), OpenError> {
     let keyring = vault.keyring();
     let (head, chain) = log.head();
+    if log.is_read_only() {
+        // Its end is missing, so that the keyring is ahead of it is no news; and nothing is written to either.
+        let mut erased = state.erased();
+        let is_left = erased.any(|(_, key)| keyring.key(KeyId(key)).is_ok_and(|key| key.is_some()));
+        return if is_left { Err(OpenError::ErasureUnfinished) } else { Ok(()) };
+    }
     if let Some(mark) = keyring.mark() {
         let known = mark.position;
         let is_of_this_log = known <= head && log.reader().chain_at(known)? == mark.chain;

@@ -13,15 +13,19 @@ pub(crate) struct Arguments {
     /// Allow --dev on addresses that other machines reach
     #[arg(long, requires = "dev")]
     dev_expose: bool,
+    /// Start even though the last event was recorded more than 5 minutes ahead of the clock
+    #[arg(long)]
+    accept_clock: bool,
     #[command(flatten)]
     sources: Sources,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Exit {
-    let config = match arguments.sources.load() {
+    let mut config = match arguments.sources.load() {
         Ok(config) => config,
         Err(error) => return fail(Exit::Usage, &error),
     };
+    config.log.accept_clock |= arguments.accept_clock;
     if arguments.dev && !arguments.dev_expose {
         let reachable = [config.http.listen, config.quic.listen, config.admin.listen];
         if let Some(address) = reachable.into_iter().find(|address| !address.ip().is_loopback()) {
