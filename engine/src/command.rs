@@ -2,7 +2,7 @@
 
 use crate::event::{Audience, AuditedRead, Content, Published};
 use crate::grant::Grant;
-use crate::ids::{Position, StreamId};
+use crate::ids::{Position, StreamId, TenantId};
 use crate::item::{Filter, Mark};
 use crate::log::RoomFor;
 use crate::rejection::Rejection;
@@ -57,6 +57,8 @@ pub enum Command {
     },
     /// Records that an auditor reads through this server.
     RecordAuditRead {
+        /// Whose events.
+        scope: Scope,
         /// How.
         what: AuditedRead,
         /// Whose stream or inbox, when it is one person's.
@@ -88,6 +90,17 @@ impl Command {
             | Self::RecordAuditRead { .. } => RoomFor::Ordinary,
         }
     }
+}
+
+/// Whose events an auditor reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of the caller's tenant.
+    Own,
+    /// Those of the tenant with this name. For who may audit the platform.
+    Tenant(String),
+    /// All. For who may audit the platform.
+    Everything,
 }
 
 /// A notification to publish.
@@ -154,8 +167,13 @@ pub enum Answer {
     Marked,
     /// A person was erased, and their key is destroyed.
     Erased,
-    /// What was read, or adopted, is on record.
+    /// Something of the platform's is on record.
     Recorded,
+    /// That an auditor reads is on record.
+    AuditRecorded {
+        /// Whose events are read; the platform stands for everybody.
+        tenant: TenantId,
+    },
 }
 
 /// What came of a request.

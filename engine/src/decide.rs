@@ -1,5 +1,6 @@
 //! What may happen: pure, from the state and a request to events or a rejection.
 
+mod audit_read;
 #[cfg(test)]
 mod tests;
 
@@ -62,6 +63,11 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
         let drafts = vec![Draft { tenant: TenantId::PLATFORM, stream, event, content: None }];
         return Ok(Decision::Record { drafts, command: CommandHash::NONE });
     }
+    if let Command::RecordAuditRead { scope, what, subject, from, through } = &request.command {
+        let read = Event::AuditRead { what: *what, subject: *subject, from: *from, through: *through };
+        let drafts = audit_read::audit_read(state, keys, grant, scope, read)?;
+        return Ok(Decision::Record { drafts, command: CommandHash::NONE });
+    }
     let command = match &request.key {
         Some(key) => keys.command(&grant.tenant, grant.stream, key),
         None => CommandHash::NONE,
@@ -95,12 +101,7 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
             let event = erase(keys, known, *subject)?;
             Some(draft(grant.tenant_stream, event, None))
         }
-        Command::RecordAuditRead { what, subject, from, through } => {
-            known.ok_or(Rejection::NotFound)?;
-            let event = Event::AuditRead { what: *what, subject: *subject, from: *from, through: *through };
-            Some(draft(grant.tenant_stream, event, None))
-        }
-        Command::AdoptCheckpointKey { .. } => None,
+        Command::RecordAuditRead { .. } | Command::AdoptCheckpointKey { .. } => None,
     };
     let Some(last) = decided else {
         return Ok(Decision::Nothing(Done {

@@ -93,6 +93,12 @@ pub enum AuditedRead {
     Verify,
     /// A subscription to all that happens.
     Follow,
+    /// A list of events with their content.
+    EventsWithContent,
+    /// An inbox as of a time with the content of its items.
+    StateWithContent,
+    /// A subscription to all that happens with content.
+    FollowWithContent,
 }
 
 /// The facts of a published notification.

@@ -92,6 +92,17 @@ impl Time {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The moment of an RFC 3339 text such as `2026-01-31T09:00:00Z`, with any offset; what is finer than a millisecond is
+    /// cut off. `None` for any other text.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        const CHARACTERS_MAX: usize = 40;
+        if text.len() > CHARACTERS_MAX {
+            return None;
+        }
+        text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
+    }
+
     /// The moment as the wire writes it: RFC 3339 in UTC with milliseconds, such as `2026-01-31T09:00:00.000Z`. Moments
     /// beyond the years -9999 to 9999 are shown as the nearest end.
     #[must_use]
@@ -104,6 +115,16 @@ impl Time {
 #[cfg(test)]
 mod tests {
     use super::Time;
+
+    #[test]
+    fn a_moment_is_read_as_it_is_written() {
+        let moment = Time(1_769_850_000_007);
+        assert_eq!(Time::parse(&moment.rfc3339()), Some(moment));
+        assert_eq!(Time::parse("2026-01-31T10:00:00.007+01:00"), Some(moment));
+        for text in ["", "2026-01-31", "yesterday", "1769850000007", &"9".repeat(100)] {
+            assert_eq!(Time::parse(text), None, "{text} was taken");
+        }
+    }
 
     #[test]
     fn a_moment_is_written_with_milliseconds_in_utc() {

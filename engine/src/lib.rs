@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod audience;
+pub mod audit;
 pub mod checkpoint;
 pub mod command;
 pub mod cursor;

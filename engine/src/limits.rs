@@ -29,6 +29,10 @@ pub const PAGE_BYTES_MAX: usize = 48 * 1024;
 pub const PAGE_ITEMS_MAX: usize = 100;
 /// Items of a page when the caller does not say: 10.
 pub const PAGE_ITEMS_DEFAULT: usize = 10;
+/// Most events of one reading by an auditor: 10,000.
+pub const AUDIT_EVENTS_MAX: usize = 10_000;
+/// Events of a reading when the auditor does not say: 1,000.
+pub const AUDIT_EVENTS_DEFAULT: usize = 1_000;
 /// Most labels of an item: 32.
 pub const TAGS_COUNT_MAX: usize = 32;
 /// Most bytes of a label, category, tenant, subject id or topic key: 128.
@@ -107,6 +111,10 @@ pub struct Limits {
     pub node_connections_max: u32,
     /// Most connections of this node that are not authenticated yet: 2,000.
     pub node_unauthenticated_max: u32,
+    /// Most readings of the log by auditors that run at a time on this node: 4. Further ones wait for their turn.
+    pub node_audits_running_max: u32,
+    /// Most readings of the log by auditors of one tenant at a time on this node, running or waiting: 4.
+    pub tenant_audits_max: u32,
     /// Longest life of a token: 86,400,000 ms.
     pub token_lifetime_ms_max: i64,
 }
@@ -135,6 +143,8 @@ impl Default for Limits {
             address_handshakes_per_second: 50,
             node_connections_max: 100_000,
             node_unauthenticated_max: 2_000,
+            node_audits_running_max: 4,
+            tenant_audits_max: 4,
             token_lifetime_ms_max: 24 * 60 * 60 * 1_000,
         }
     }
@@ -185,6 +195,8 @@ impl Limits {
             ("address_handshakes_per_second", self.address_handshakes_per_second),
             ("node_connections_max", self.node_connections_max),
             ("node_unauthenticated_max", self.node_unauthenticated_max),
+            ("node_audits_running_max", self.node_audits_running_max),
+            ("tenant_audits_max", self.tenant_audits_max),
         ] {
             check(field, u64::from(found), found >= 1, "at least 1 is needed")?;
         }

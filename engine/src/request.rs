@@ -1,5 +1,8 @@
 //! From the wire to a command: every limit of a request is checked here, once, for sessions and for HTTP.
 
+mod audit;
+#[cfg(test)]
+mod audit_tests;
 mod commands;
 mod fields;
 mod publication;
@@ -7,6 +10,10 @@ mod query;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{
+    At, Events, EventsAsked, Replay, ReplayAsked, StateAsked, StateAt, Who, audit_events, audit_replay, audit_state,
+    audit_verify, scope_tag,
+};
 pub use commands::command;
 pub use publication::publication;
 pub use query::{After, Page, filter, page};

@@ -12,6 +12,7 @@
 //!   [`Projections::open`] goes on where it was left. It is disposable, and every row of it is checked when it is read.
 //! * [`render`] writes items, changes and frames for the wire. Content comes through [`ContentSource`], from outside.
 
+mod as_of;
 mod audiences;
 mod block;
 mod changes;
@@ -37,11 +38,13 @@ mod resident;
 mod row;
 mod shared_list;
 mod snapshot;
+mod state_digest;
 mod step;
 mod store;
 mod table;
 mod tombstones;
 
+pub use as_of::InboxAsOf;
 pub use audiences::Audiences;
 pub use changes::{ChangePlace, ChangedItem, Changes, ItemChange, ResyncReason};
 pub use content::ContentSource;
@@ -51,4 +54,5 @@ pub use memory_blocks::MemoryBlocks;
 pub use page::{Page, Place};
 pub use projections::{Owner, Projections};
 pub use snapshot::{Chains, Keeping};
+pub use state_digest::{LOG_STATE_VERSION, StateDigest, TENANT_STATE_VERSION};
 pub use store::{Batch, BlockError, BlockStore, Edit, SHELF_BYTES, Shelf, StoreError};

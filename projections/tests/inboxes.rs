@@ -8,9 +8,11 @@ use support::follower::Follower;
 use support::naive::Naive;
 use support::script::{Played, Step, filter, places, play, step};
 use support::{Place, known};
+use tidings_engine::ids::TenantId;
 use tidings_engine::item::Filter;
+use tidings_engine::keys::Keys;
 use tidings_engine::limits::TOMBSTONES_COUNT_MAX;
-use tidings_projections::{ChangePlace, Delta, ItemState, Page, Place as After, Projections, Target};
+use tidings_projections::{ChangePlace, Delta, InboxAsOf, ItemState, Page, Place as After, Projections, Target};
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 1..80)
@@ -164,6 +166,35 @@ proptest! {
         }
         for (place, follower, since) in followers {
             check_catch_up(&mut projections, &played, (place, follower, since), limit);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// An inbox as of any event, folded alone, is that inbox in a fold of everything up to there; and so is the digest of
+    /// its tenant whoever folds it.
+    #[test]
+    fn an_inbox_as_of_a_place_is_the_inbox_of_the_whole_fold(steps in steps(), until in 0..200_usize) {
+        let keys = Keys::new(&[7; 32]);
+        let mut played = play(&steps);
+        played.log.truncate(until);
+        let mut whole = Projections::new();
+        let mut again = Projections::new();
+        for recorded in &played.log {
+            whole.apply(recorded).unwrap();
+            again.apply_live(recorded, &|_| true, &mut Vec::new()).unwrap();
+        }
+        for place in places() {
+            let tag = keys.tenant_tag(&place.tenant.to_string());
+            let mut alone = InboxAsOf::new(TenantId(place.tenant), place.stream());
+            played.log.iter().for_each(|recorded| alone.apply(recorded).unwrap());
+            let (alone, wanted) = (alone.state(&keys, tag).unwrap(), whole.state(place.owner(), &keys, tag).unwrap());
+            prop_assert_eq!(alone.text(), wanted.text());
+            prop_assert_eq!(alone.digest(), wanted.digest());
+            let tenant = TenantId(place.tenant);
+            prop_assert_eq!(whole.tenant_state(tenant, &keys, tag), again.tenant_state(tenant, &keys, tag));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One connection: a session behind a lock, driven by its task and by the inbox thread.
 
+use crate::auditing::{self, Following};
 use crate::gateway::{Server, Ticket};
 use crate::hub::ConnectionId;
 use crate::inbox::Work;
@@ -13,7 +14,7 @@ use tidings_adapters::carrier::{CarrierEnd, Close, FrameFault, StreamKind};
 use tidings_adapters::gateway::{Peer, Protocol};
 use tidings_engine::command::{Answer, Command, Done, Request};
 use tidings_engine::cursor::Cursor;
-use tidings_engine::grant::Grant;
+use tidings_engine::grant::{Grant, Right};
 use tidings_engine::ids::Time;
 use tidings_engine::rejection::Rejection;
 use tidings_engine::session::{Input, Output, SecurityEvent, Session, Stream};
@@ -32,6 +33,8 @@ pub struct Connection {
     /// Set once, when the token was verified.
     grant: OnceLock<Arc<Grant>>,
     ticket: Mutex<Option<Ticket>>,
+    /// What it is shown of the audit, once it follows that.
+    following: Mutex<Option<Following>>,
 }
 
 impl Connection {
@@ -56,6 +59,7 @@ impl Connection {
             wake: Notify::new(),
             grant: OnceLock::new(),
             ticket: Mutex::new(Some(ticket)),
+            following: Mutex::default(),
         }
     }
 
@@ -67,6 +71,31 @@ impl Connection {
     /// What its token permits; `None` before it was verified.
     pub(crate) fn grant(&self) -> Option<Arc<Grant>> {
         self.grant.get().cloned()
+    }
+
+    /// The server it is of.
+    pub(crate) const fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// What its session may do now, which a refresh can change; `None` before `welcome` and after the end.
+    pub(crate) fn session_grant(&self) -> Option<Arc<Grant>> {
+        self.session.lock().grant().cloned()
+    }
+
+    /// Whether its session has a right now.
+    pub(crate) fn permits(&self, right: Right) -> bool {
+        self.session.lock().grant().is_some_and(|grant| grant.permits(right))
+    }
+
+    /// What it is shown of the audit.
+    pub(crate) fn following(&self) -> Option<Following> {
+        *self.following.lock()
+    }
+
+    /// Says what it is shown of the audit from here on.
+    pub(crate) fn set_following(&self, following: Following) {
+        *self.following.lock() = Some(following);
     }
 
     /// Hands the session a delta. The bytes are shared by all who get it.
@@ -123,6 +152,8 @@ impl Driven {
                 connection.session.lock().handle(Input::Admitted(admitted), now);
             }
             Output::Observe(grant) => self.observe(grant),
+            Output::Subscribe { inbox: InboxName::Audit, from } => auditing::follow(Arc::clone(connection), from),
+            Output::CatchUp { inbox: InboxName::Audit, from } => auditing::catch_up(Arc::clone(connection), from),
             Output::Subscribe { inbox, from } => {
                 server.inbox.send(Work::Subscribe { connection: Arc::clone(connection), inbox, from });
             }

@@ -1,5 +1,6 @@
 //! The server as adapters see it: admission, origins, sessions, and the questions of HTTP routes.
 
+use crate::auditing::{Auditing, Recorder};
 use crate::checkpoints::Checkpoints;
 use crate::config::Public;
 use crate::connection::{Connection, Driven};
@@ -21,7 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use tidings_adapters::carrier::CarrierKind;
 use tidings_adapters::gateway::{Admission as Asked, Gateway, Peer, Refused};
-use tidings_adapters::http::{Api, Caller, Question, Reading, Work as Kind};
+use tidings_adapters::http::{Api, AuditAnswer, AuditQuestion, Caller, Question, Reading, Work as Kind};
 use tidings_engine::admission::{Admission, Refusal, RequestKind, TicketId};
 use tidings_engine::command::{Command, Outcome, Request};
 use tidings_engine::cursor::{Cursor, CursorKind};
@@ -71,6 +72,8 @@ pub struct Server {
     pub(crate) admission: Arc<Mutex<Admission>>,
     /// How many are in.
     pub(crate) counts: Arc<ConnectionCounts>,
+    /// The way to the log for auditors.
+    pub(crate) auditing: Auditing,
     /// Everyone who is in, to be told when this server leaves.
     pub(crate) connections: Mutex<HashMap<ConnectionId, Weak<Connection>>>,
     context: Arc<SessionContext>,
@@ -118,6 +121,7 @@ impl Drop for Ticket {
 impl Server {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let (keys, verifier) = (Arc::clone(&parts.keys), Arc::clone(&parts.verifier));
+        let auditing = Auditing::new(parts.reader.clone(), Arc::clone(&keys), parts.epoch, &parts.limits);
         let context = SessionContext::new(keys, verifier, parts.limits, parts.epoch);
         Arc::new_cyclic(|own| Self {
             keys: parts.keys,
@@ -125,6 +129,7 @@ impl Server {
             admission: Arc::new(Mutex::new(Admission::new(parts.limits))),
             counts: parts.counts,
             is_read_only: parts.is_read_only,
+            auditing,
             connections: Mutex::default(),
             context: Arc::new(context),
             reader: parts.reader,
@@ -349,6 +354,10 @@ impl Api for Server {
         self.receipts.receipt(&self.reader, &self.keys, grant, event)
     }
 
+    async fn audit(&self, grant: Arc<Grant>, question: AuditQuestion) -> Result<AuditAnswer, Rejection> {
+        self.auditing.answer(self, &grant, question).await
+    }
+
     fn cursor(&self, grant: &Grant, position: Position) -> String {
         self.cursor_at(grant, position)
     }
@@ -399,6 +408,12 @@ impl Api for Server {
 
     fn request_id(&self) -> String {
         self.fresh_id(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Recorder for Server {
+    fn decided(&self, request: Request) -> impl Future<Output = Outcome> + Send {
+        self.submit(request)
     }
 }
 

@@ -4,6 +4,8 @@
 //! thread makes snapshots and deltas, no change can fall between the two, and since the writer's answers pass through it,
 //! whoever was answered reads what was written.
 
+use crate::audit_followers::AuditFollowers;
+use crate::auditing::{AuditPage, Following};
 use crate::blocks::{BLOCKS_FOLDER, Folding};
 use crate::clock;
 use crate::config::Config;
@@ -71,6 +73,22 @@ pub enum Work {
         inbox: InboxName,
         /// Where to go on; a snapshot when absent.
         from: Option<Cursor>,
+    },
+    /// A session follows the audit, which is on record.
+    FollowAudit {
+        /// Whose session.
+        connection: Arc<Connection>,
+        /// What it is shown.
+        following: Following,
+        /// Whether it begins here; else a page comes.
+        from_head: bool,
+    },
+    /// Events for a session that is behind in the audit.
+    AuditPage {
+        /// Whose session.
+        connection: Arc<Connection>,
+        /// The events.
+        page: AuditPage,
     },
     /// A session follows an inbox no more.
     Unsubscribe {
@@ -166,6 +184,7 @@ pub fn start(
     let thread = InboxThread {
         folding,
         hub: Hub::default(),
+        audits: AuditFollowers::default(),
         contents: Contents::new(reader.clone(), Arc::clone(&keys)),
         reader,
         keys,
@@ -181,6 +200,7 @@ pub fn start(
 pub(crate) struct InboxThread {
     pub(crate) folding: Folding,
     pub(crate) hub: Hub,
+    pub(crate) audits: AuditFollowers,
     pub(crate) contents: Contents,
     pub(crate) reader: LogReader,
     pub(crate) keys: Arc<Keys>,
@@ -203,6 +223,11 @@ impl InboxThread {
             match work {
                 Work::Committed(committed) => self.committed(committed),
                 Work::Subscribe { connection, inbox, from } => self.subscribe(&connection, &inbox, from),
+                Work::FollowAudit { connection, following, from_head } => {
+                    self.follow_audit(&connection, following, from_head);
+                }
+                Work::AuditPage { connection, page } => self.audit_page(&connection, page),
+                Work::Unsubscribe { connection, inbox: InboxName::Audit } => self.audits.leave(&connection),
                 Work::Unsubscribe { connection, inbox } => self.unsubscribe(&connection, &inbox),
                 Work::CatchUp { connection, inbox, since } => self.catch_up(&connection, &inbox, since),
                 Work::Fetch { connection, id, stream, inbox, page } => {
@@ -276,6 +301,7 @@ impl InboxThread {
             }
             self.contents.keep(recorded);
             self.fan_out(recorded);
+            self.tell_auditors(recorded);
         }
         // Before an erasure is answered.
         if let Err(error) = self.folding.save_erasures() {
@@ -293,6 +319,7 @@ impl InboxThread {
     }
 
     fn ended(&mut self, connection: &Arc<Connection>) {
+        self.audits.leave(connection);
         for inbox in [InboxName::Me, InboxName::Tenant] {
             self.unsubscribe(connection, &inbox);
         }

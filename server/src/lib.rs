@@ -1,6 +1,8 @@
 //! The `tidings` server: configuration, writer thread, inbox thread, shutdown, telemetry, command line.
 
 pub mod assets;
+mod audit_followers;
+pub mod auditing;
 pub mod blocks;
 pub mod checkpoints;
 pub mod clock;

@@ -53,6 +53,29 @@ pub fn keyring_key(keyring: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
     read_or_make(&keyring.with_file_name(KEYRING_KEY))
 }
 
+/// Reads the log's secret where there is one.
+///
+/// # Errors
+/// [`SecretError`]; nothing is made.
+pub fn existing_log_secret(data: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
+    existing(data.join(LOG_SECRET))
+}
+
+/// Reads the key that wraps the keyring's keys where there is one.
+///
+/// # Errors
+/// [`SecretError`]; nothing is made.
+pub fn existing_keyring_key(keyring: &Path) -> Result<[u8; SECRET_BYTES], SecretError> {
+    existing(keyring.with_file_name(KEYRING_KEY))
+}
+
+fn existing(path: PathBuf) -> Result<[u8; SECRET_BYTES], SecretError> {
+    match fs::metadata(&path) {
+        Ok(_) => read_or_make(&path),
+        Err(source) => Err(SecretError::File { path, source }),
+    }
+}
+
 /// Reads the development key, making it when there is none.
 ///
 /// # Errors

@@ -113,6 +113,9 @@ fn audited() -> Vec<Event> {
         (AuditedRead::Replay, None),
         (AuditedRead::Verify, None),
         (AuditedRead::Follow, None),
+        (AuditedRead::EventsWithContent, None),
+        (AuditedRead::StateWithContent, Some(StreamId([1; 16]))),
+        (AuditedRead::FollowWithContent, None),
     ];
     let (from, through) = (Position(1), Position(200));
     reads.into_iter().map(|(what, subject)| Event::AuditRead { what, subject, from, through }).collect()

@@ -44,6 +44,8 @@ struct Names {
     /// Of ada's inbox.
     cursor: String,
     tenant: String,
+    /// Whom the tenant knows.
+    person: String,
     /// Of somebody of the tenant.
     token: String,
 }
@@ -86,12 +88,14 @@ impl World {
         let (_, beginning) = Conversation::follow(&server.addresses, Transport::WebSocket, &ada, InboxName::Me).await;
         let id = service.publish(&json!("ada"), "for ada alone").await;
         let tenant_id = service.publish(&json!({"type": "tenant"}), "for acme alone").await;
-        let foreign = Names { id, tenant_id, cursor: beginning.cursor, tenant: "acme".into(), token: ada };
+        let foreign =
+            Names { id, tenant_id, cursor: beginning.cursor, tenant: "acme".into(), person: "ada".into(), token: ada };
         let absent = Names {
             id: never_was(&foreign.id),
             tenant_id: never_was(&foreign.tenant_id),
             cursor: never_was(&foreign.cursor),
             tenant: "nowhere".into(),
+            person: "nobody".into(),
             token: signer.token("nowhere", "ada", "user"),
         };
         Self { server, signer, foreign, absent }
@@ -133,8 +137,14 @@ fn asked(route: &Route, names: &Names) -> Vec<Asked> {
     };
     match route.operation {
         // They name nothing, and answer everybody alike.
-        Operation::Discovery | Operation::WebSocket | Operation::Health | Operation::Ready | Operation::OpenApi => {
-            vec![]
+        Operation::Discovery
+        | Operation::WebSocket
+        | Operation::Health
+        | Operation::Ready
+        | Operation::OpenApi
+        | Operation::AuditSchema => vec![],
+        Operation::AuditEvents | Operation::AuditState | Operation::AuditReplay | Operation::AuditVerify => {
+            audit_asked(route, names)
         }
         // It signs for whichever tenant it is asked, for one developer on one machine.
         Operation::DevToken => vec![],
@@ -170,6 +180,28 @@ fn asked(route: &Route, names: &Names) -> Vec<Asked> {
             };
             both(|id| Some(json!({"notificationIds": [id]})), verdict)
         }
+    }
+}
+
+/// Every way in which an auditor's route can name something. Who may audit the platform names other tenants by right.
+fn audit_asked(route: &Route, names: &Names) -> Vec<Asked> {
+    let one = |path: String, body, verdict| Asked { path, body, verdict, right: None };
+    let Names { cursor, tenant, person, .. } = names;
+    let path = |query: String| format!("{}?{query}", route.path);
+    let tenant_named = || one(path(format!("tenant={tenant}")), None, Verdict::AsAbsent);
+    match route.operation {
+        Operation::AuditEvents => {
+            vec![tenant_named(), one(path(format!("after={cursor}")), None, Verdict::AsAbsent)]
+        }
+        Operation::AuditState => vec![
+            one(path(format!("tenant={tenant}&subscriberId=eve")), None, Verdict::AsAbsent),
+            one(path(format!("subscriberId={person}")), None, Verdict::NotFound),
+            one(path(format!("subscriberId=eve&at={cursor}")), None, Verdict::AsAbsent),
+        ],
+        Operation::AuditVerify => vec![tenant_named()],
+        _ => [json!({"tenant": tenant}), json!({"after": cursor}), json!({"through": cursor})]
+            .map(|body| one(route.path.to_owned(), Some(body), Verdict::AsAbsent))
+            .into(),
     }
 }
 
@@ -230,6 +262,12 @@ async fn every_route_answers_names_of_another_tenant_or_user_as_names_that_never
                     {
                         continue;
                     }
+                    // Who may audit the platform is told of every tenant, and of those that are none.
+                    let names_tenant = foreign.path.contains("tenant=acme")
+                        || foreign.body.as_ref().is_some_and(|body| body.get("tenant").is_some());
+                    if role == Role::SuperAdmin && route.access == Access::Holder(Right::Audit) && names_tenant {
+                        continue;
+                    }
                     compare(&caller, role, route, &foreign, &absent).await;
                     rows += 1;
                 }
@@ -274,6 +312,8 @@ fn frames(names: &Names) -> Vec<ClientFrame> {
         ClientFrame::Ping,
         ClientFrame::Pong,
     ];
+    let from = Some(names.cursor.clone());
+    frames.push(ClientFrame::Subscribe { id: "1".into(), inbox: InboxName::Audit, from });
     for inbox in [InboxName::Me, InboxName::Tenant] {
         let from = Some(names.cursor.clone());
         frames.push(ClientFrame::Subscribe { id: "1".into(), inbox: inbox.clone(), from });

@@ -117,7 +117,7 @@ impl Comparison {
             let difference = self.other_log(&signed).unwrap_or(Difference::RolledBack { checkpoint, log });
             judged.push((name, signed, Some(difference)));
         }
-        self.verdict(judged, epoch)
+        self.verdict(judged)
     }
 
     /// The log is damaged after what was shown: only the checkpoints that it came to are judged.
@@ -127,7 +127,7 @@ impl Comparison {
     pub fn finish_early(mut self) -> Result<Agreement, Box<Disagreement>> {
         let judged = std::mem::take(&mut self.judged);
         self.malformed.clear();
-        self.verdict(judged, 0)
+        self.verdict(judged)
     }
 
     fn adoption(&mut self, record: &Record) {
@@ -165,7 +165,6 @@ impl Comparison {
     fn verdict(
         self,
         judged: Vec<(String, SignedCheckpoint, Option<Difference>)>,
-        epoch: u64,
     ) -> Result<Agreement, Box<Disagreement>> {
         let mut last = None;
         let mut found: Option<Box<Disagreement>> = None;
@@ -179,13 +178,7 @@ impl Comparison {
                 (None, None, Signer::Believed(key), None) => last = Some((place, key)),
                 (None, None, ..) => {}
                 (_, _, _, Some(found)) => found.others += 1,
-                (Some(what), signer, _, none) => {
-                    let is_later = what.is_of_events() && epoch > checkpoint.epoch;
-                    let epochs = is_later.then_some((checkpoint.epoch, epoch));
-                    let mut first = disagreement(place, what, signer, last.as_ref());
-                    first.epochs = epochs;
-                    *none = Some(first);
-                }
+                (Some(what), signer, _, none) => *none = Some(disagreement(place, what, signer, last.as_ref())),
                 (None, Some(what), _, none) => *none = Some(disagreement(place, what, None, last.as_ref())),
             }
         }
@@ -208,6 +201,5 @@ fn disagreement(
     signer: Option<Difference>,
     last: Option<&(Place, VerifierKey)>,
 ) -> Box<Disagreement> {
-    let last_agreeing = last.map(|(place, _)| place.clone());
-    Box::new(Disagreement { first, what, signer, last_agreeing, epochs: None, others: 0 })
+    Box::new(Disagreement { first, what, signer, last_agreeing: last.map(|(place, _)| place.clone()), others: 0 })
 }

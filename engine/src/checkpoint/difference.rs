@@ -119,8 +119,6 @@ pub struct Disagreement {
     pub signer: Option<Difference>,
     /// The last checkpoint before it that agrees.
     pub last_agreeing: Option<Place>,
-    /// Epochs of the checkpoint and of the log, where the log's is later: a repair or a restore gave events up, and said so.
-    pub epochs: Option<(u64, u64)>,
     /// How many more disagree.
     pub others: usize,
 }
@@ -143,9 +141,6 @@ impl fmt::Display for Disagreement {
         }
         if let Some((from, through)) = self.positions() {
             write!(f, "; the place is among positions {from} to {through}")?;
-        }
-        if let Some((checkpoint, log)) = self.epochs {
-            write!(f, "; since epoch {checkpoint} a repair or a restore gave events up: the log is at epoch {log}")?;
         }
         match &self.last_agreeing {
             Some(place) => write!(f, "; the last checkpoint that agrees is {place}")?,

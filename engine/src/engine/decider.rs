@@ -332,7 +332,8 @@ fn done(events: &[Arc<Recorded>]) -> Done {
         Event::ItemsMarked { .. } | Event::AllItemsMarked { .. } => Answer::Marked,
         Event::TenantCreated { .. } | Event::SubjectObserved { .. } => Answer::Observed,
         Event::SubjectErased { .. } => Answer::Erased,
-        Event::AuditRead { .. } | Event::CheckpointKeyAdopted { .. } => Answer::Recorded,
+        Event::AuditRead { .. } => Answer::AuditRecorded { tenant: last.envelope.tenant },
+        Event::CheckpointKeyAdopted { .. } => Answer::Recorded,
     };
     Done { answer, position, replayed: false }
 }

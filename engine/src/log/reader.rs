@@ -1,5 +1,6 @@
 //! Reading durable events, from any thread.
 
+use super::audit::{self, Verified};
 use super::chain::{Chain, LogId};
 use super::damage::{Damage, What};
 use super::error::LogError;
@@ -73,6 +74,15 @@ impl LogReader {
                 other => return other,
             }
         }
+    }
+
+    /// Re-reads every file of the log while it is being written; see [`audit::verify`]. A group at the end that is in flight
+    /// at two looks in a row is damage.
+    ///
+    /// # Errors
+    /// The first damage, with segment, offset and position.
+    pub fn verify(&self) -> Result<Verified, Damage> {
+        audit::verify_settled(&*self.shared.storage, &mut |_| ())
     }
 
     /// All events from `from` on, up to what is durable now.

@@ -2,7 +2,7 @@
 
 use super::hello::{Phase, rfc3339};
 use super::outbox::{Once, Slot};
-use super::requests::{Kind, may_read};
+use super::requests::{Kind, may_follow, may_read};
 use super::{Output, SecurityEvent, Session, Stream};
 use crate::cursor::{Cursor, CursorKind};
 use crate::grant::{Grant, Right};
@@ -116,7 +116,7 @@ impl Session {
 
     fn on_subscribe(&mut self, id: String, inbox: InboxName, from: Option<&str>) {
         let Some(grant) = self.grant().map(Arc::clone) else { return };
-        if let Err(rejection) = may_read(&grant, &inbox) {
+        if let Err(rejection) = may_follow(&grant, &inbox) {
             return self.refuse_frame(Stream::Ordered, id, &rejection);
         }
         let from = match from.map(|text| self.open_cursor(&grant, text)) {
@@ -149,7 +149,7 @@ impl Session {
         for SubscribeTo { inbox, from } in wanted.into_iter().take(count_max) {
             let from = from.map(|text| self.open_cursor(&grant, &text));
             let void = matches!(from, Some(None)).then(|| inbox.clone());
-            let permitted = may_read(&grant, &inbox);
+            let permitted = may_follow(&grant, &inbox);
             match permitted.and_then(|()| self.subscribe(inbox, from.flatten(), None).map_err(|(_, why)| why)) {
                 Err(rejection) => {
                     let ErrorBody { code, message, .. } = rejection.body();
@@ -187,7 +187,7 @@ impl Session {
         self.phase = Phase::Open(Arc::clone(&grant));
         let result = json!({"expires": rfc3339(grant.expires)});
         self.say(Stream::Ordered, &ServerFrame::done(id, None, Some(result)));
-        for inbox in self.subscriptions.names_without(|inbox| may_read(&grant, inbox).is_ok()) {
+        for inbox in self.subscriptions.names_without(|inbox| may_follow(&grant, inbox).is_ok()) {
             self.forget(&inbox);
             let message = format!("the new token does not permit to follow {inbox}");
             self.say(Stream::Ordered, &ServerFrame::Error { code: ReplyCode::Forbidden, message });

@@ -43,8 +43,8 @@ impl Fetches {
     }
 }
 
-/// Whether the inbox may be read and followed.
-pub(super) fn may_read(grant: &Grant, inbox: &InboxName) -> Result<(), Rejection> {
+/// Whether the inbox may be followed.
+pub(super) fn may_follow(grant: &Grant, inbox: &InboxName) -> Result<(), Rejection> {
     let permitted = match inbox {
         InboxName::Me => grant.permits(Right::OwnInbox),
         InboxName::Tenant => grant.permits(Right::ReadTenantInbox),
@@ -54,10 +54,17 @@ pub(super) fn may_read(grant: &Grant, inbox: &InboxName) -> Result<(), Rejection
     };
     match inbox {
         _ if !permitted => Err(Rejection::Forbidden),
-        InboxName::Me | InboxName::Tenant => Ok(()),
-        InboxName::Platform | InboxName::Audit | InboxName::Topic(_) => {
-            Err(Rejection::invalid("inbox", "is not offered yet"))
-        }
+        InboxName::Me | InboxName::Tenant | InboxName::Audit => Ok(()),
+        InboxName::Platform | InboxName::Topic(_) => Err(Rejection::invalid("inbox", "is not offered yet")),
+    }
+}
+
+/// Whether pages of the inbox may be read.
+pub(super) fn may_read(grant: &Grant, inbox: &InboxName) -> Result<(), Rejection> {
+    may_follow(grant, inbox)?;
+    match inbox {
+        InboxName::Audit => Err(Rejection::invalid("inbox", "has no pages: read /v1/audit/events, or follow it")),
+        _ => Ok(()),
     }
 }
 

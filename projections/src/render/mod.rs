@@ -4,11 +4,13 @@ mod filter;
 mod frames;
 mod item;
 mod pages;
+mod state;
 
 pub use filter::filter;
 pub use frames::{ChangesRendered, changed_items, delta_changes, delta_frames};
 pub use item::{item, patch};
 pub use pages::{PageRendered, page};
+pub use state::{STATE_VERSION, State};
 
 use crate::changes::ChangePlace;
 use crate::content::ContentSource;

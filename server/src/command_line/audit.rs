@@ -1,27 +1,34 @@
-//! `tidings audit`: reads the log of a data directory, also beside a running server.
+//! `tidings audit`: reads the log of a data directory, without its lock and so also beside a running server, or asks a
+//! server with an auditor's token.
 
 mod checking;
+mod events;
 mod export;
+mod offline;
+mod printer;
+mod remote;
+mod replay;
 mod signing;
+mod state;
 
 use super::fail;
 use crate::exit::Exit;
-use data_encoding::HEXLOWER;
-use serde_json::{Value, json};
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use tidings_engine::checkpoint::Agreement;
-use tidings_engine::event::{Content, Event, Recorded};
 use tidings_engine::ids::Position;
-use tidings_engine::log::audit::{self, Verified};
-use tidings_engine::log::{Damage, FileStorage, Record};
+use tidings_engine::log::FileStorage;
+use tidings_engine::log::audit::Verified;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Verify every byte: framing, checksums, chain, positions and revisions; and compare with signed checkpoints
     Verify(VerifyArguments),
-    /// Verify and print every event as a line of JSON
-    Replay(Arguments),
+    /// Verify and print every event as a line of JSON; with --summary what the inboxes come to
+    Replay(replay::Arguments),
+    /// Print events as lines of JSON, filtered
+    Events(events::Arguments),
+    /// Print an inbox as of a time, with its digest
+    State(state::Arguments),
     /// Verify, sign a checkpoint of the log as it is now, and print it; also beside a running server
     Checkpoint(signing::CheckpointArguments),
     /// Verify, and write a directory that an auditor can take along
@@ -39,7 +46,10 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArguments {
     #[command(flatten)]
-    common: Arguments,
+    source: Source,
+    /// With --server and a super_admin's token: the tenant to verify; all when absent
+    #[arg(long, requires = "server")]
+    tenant: Option<String>,
     #[command(flatten)]
     checking: checking::CheckingArguments,
 }
@@ -51,10 +61,29 @@ pub(crate) struct Arguments {
     data: PathBuf,
 }
 
+/// Where the log is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Source {
+    /// Data directory
+    #[arg(long, value_name = "DIR", default_value = "./tidings-data")]
+    data: PathBuf,
+    /// Keyring of the log, without which nobody has a name and no content can be read; the one in --data when absent
+    #[arg(long, value_name = "DIR")]
+    keyring: Option<PathBuf>,
+    /// Ask this server instead of reading the data directory
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// Auditor's token for --server; signed with the development key of --data when absent
+    #[arg(long, env = "TIDINGS_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
 pub(crate) fn run(command: &Command) -> Exit {
     match command {
         Command::Verify(arguments) => verify(arguments),
-        Command::Replay(arguments) => replay(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
+        Command::Events(arguments) => events::run(arguments),
+        Command::State(arguments) => state::run(arguments),
         Command::Checkpoint(arguments) => signing::checkpoint(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Key(arguments) => signing::key(arguments),
@@ -69,7 +98,11 @@ fn storage(data: &Path) -> Result<FileStorage, Exit> {
 }
 
 fn verify(arguments: &VerifyArguments) -> Exit {
-    let data = &arguments.common.data;
+    if let Some(remote) = arguments.source.remote(arguments.tenant.as_deref()) {
+        let named = arguments.source.named(arguments.tenant.as_deref());
+        return remote.map_or_else(|exit| exit, |remote| replay::verify_at(&remote, named));
+    }
+    let data = &arguments.source.data;
     let storage = match storage(data) {
         Ok(storage) => storage,
         Err(exit) => return exit,
@@ -95,73 +128,7 @@ fn verify(arguments: &VerifyArguments) -> Exit {
     }
 }
 
-fn replay(arguments: &Arguments) -> Exit {
-    let storage = match storage(&arguments.data) {
-        Ok(storage) => storage,
-        Err(exit) => return exit,
-    };
-    let mut lines = BufWriter::new(std::io::stdout().lock());
-    let mut trouble = None;
-    let verified = audit::verify_each(&storage, audit::Beside::Server, &mut |record| {
-        if trouble.is_none() {
-            trouble = line(record).and_then(|line| writeln!(lines, "{line}")).err();
-        }
-    });
-    if let Some(error) = trouble.or_else(|| lines.flush().err()) {
-        // A reader that has seen enough, such as `head`, is no failure.
-        let enough = error.kind() == std::io::ErrorKind::BrokenPipe;
-        return if enough { Exit::Done } else { fail(Exit::Failed, &error) };
-    }
-    match verified.and_then(|verified| settle(&storage, &verified).map(|()| verified)) {
-        Ok(verified) => {
-            eprintln!("{}", summary(&verified));
-            Exit::Done
-        }
-        Err(damage) => fail(Exit::Damage, &damage),
-    }
-}
-
 fn summary(verified: &Verified) -> String {
     let Verified { events, segments, chain, .. } = verified;
     format!("{events} events in {segments} segments verified, chain {chain}")
-}
-
-/// A group that a server is writing just now is no damage; one that is still the same at a second look is.
-fn settle(storage: &FileStorage, verified: &Verified) -> Result<(), Damage> {
-    let Some(first) = &verified.in_flight else { return Ok(()) };
-    match audit::verify(storage, audit::Beside::Server)?.in_flight {
-        Some(second) if second == *first => Err(second),
-        _ => Ok(()),
-    }
-}
-
-/// One event for an auditor: envelope, facts, hashes and content.
-fn line(record: &Record) -> std::io::Result<String> {
-    let leaf = HEXLOWER.encode(&record.leaf());
-    let recorded = Recorded::decode(record.clone()).map_err(std::io::Error::other)?;
-    let envelope = &recorded.envelope;
-    let content = recorded.content.bytes().and_then(|stored| Content::decode(stored).ok());
-    let value = json!({
-        "position": envelope.position.0,
-        "time": envelope.time.rfc3339(),
-        "type": recorded.facts.event.type_name(),
-        "version": envelope.event_version,
-        "tenant": envelope.tenant.0,
-        "tenantSequence": envelope.tenant_sequence,
-        "stream": envelope.stream.to_string(),
-        "revision": envelope.revision.0,
-        "actor": recorded.facts.actor.to_string(),
-        "facts": facts(&recorded.facts.event),
-        "content": content,
-        "leaf": leaf,
-    });
-    Ok(value.to_string())
-}
-
-/// The facts without the name of their type, which stands beside them.
-fn facts(event: &Event) -> Value {
-    match serde_json::to_value(event) {
-        Ok(Value::Object(mut named)) => named.remove(event.type_name()).unwrap_or_default(),
-        _ => Value::Null,
-    }
 }

@@ -1,6 +1,7 @@
 //! What the tests of the release binary share. Each of them includes this module by its path, so that the library of
 //! testkit, which the fuzz targets use too, needs no runtime and no sockets.
 
+pub(crate) mod audited;
 pub(crate) mod binary;
 pub(crate) mod caller;
 pub(crate) mod conversation;

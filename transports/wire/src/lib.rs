@@ -21,7 +21,7 @@ pub use inbox::{BadInboxName, InboxName};
 pub use item::{Action, Actor, Change, Counts, Item, ItemPatch, Mark, Redirect, SeverityCounts, Subscriber};
 pub use privacy::{Erase, Receipt};
 pub use publish::{AudienceName, Publish, Published, Recipients, Severity};
-pub use server::{ErrorBody, LimitsShown, ServerFrame, encode};
+pub use server::{ErrorBody, LimitsShown, ServerFrame, encode, encode_events};
 
 /// Name of the protocol: the WebSocket subprotocol and the version a `welcome` speaks.
 pub const PROTOCOL: &str = "tidings.v1";

@@ -83,6 +83,15 @@ pub enum ServerFrame {
         /// Why.
         reason: String,
     },
+    /// Recorded events of the tenant, in the order of the log.
+    Events {
+        /// `audit`.
+        inbox: InboxName,
+        /// Where to go on.
+        cursor: String,
+        /// The events, as lines of `/v1/audit/events` have them.
+        events: Vec<Value>,
+    },
     /// Answers a frame with an `id`.
     Reply {
         /// The frame's `id`.
@@ -169,6 +178,17 @@ pub struct LimitsShown {
 #[must_use]
 pub fn encode(frame: &ServerFrame) -> Bytes {
     Bytes::from(serde_json::to_vec(frame).expect("strings, numbers and JSON values always have a JSON form"))
+}
+
+/// The bytes of an `events` frame whose events are JSON texts already: each keeps its text.
+///
+/// # Panics
+/// Never: a string always has a JSON form.
+#[must_use]
+pub fn encode_events(cursor: &str, events: &[String]) -> Bytes {
+    let cursor = serde_json::to_string(cursor).expect("a string always has a JSON form");
+    let events = events.join(",");
+    Bytes::from(format!(r#"{{"type":"events","inbox":"audit","cursor":{cursor},"events":[{events}]}}"#))
 }
 
 impl ServerFrame {

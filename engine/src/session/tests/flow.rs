@@ -271,3 +271,16 @@ fn an_idle_session_is_small() {
     let bytes = size_of::<crate::session::Session>();
     assert!(bytes <= 600, "{bytes} bytes");
 }
+
+#[test]
+fn following_the_audit_from_the_head_says_where_that_is_and_then_every_event() {
+    let mut fixture = Fixture::open(Limits::default(), "auditor");
+    let audit = InboxName::Audit;
+    fixture.send(&json!({"type": "subscribe", "id": "s", "inbox": "audit"}));
+    assert!(matches!(&fixture.outputs()[..], [Output::Subscribe { inbox: InboxName::Audit, from: None }]));
+    let frames = vec![Placed { frame: frame("caught_up", 10, 0), at: at(10) }];
+    fixture.give(Input::CatchUpPage { inbox: &audit, frames, next: at(10), done: true });
+    fixture.give(Input::Delta { inbox: &audit, frame: &frame("events", 11, 0), at: at(11) });
+    assert_eq!(fixture.types(), ["reply", "caught_up", "events"]);
+    assert!(fixture.outputs().is_empty());
+}

@@ -1,7 +1,6 @@
 //! Comparing a log with the checkpoints that were kept: those of its data directory, and those that are given.
 
 use super::super::fail;
-use super::settle;
 use crate::checkpoints::{self, CHECKPOINTS_FOLDER, Folder, Kept};
 use crate::exit::Exit;
 use std::fs::File;
@@ -107,8 +106,7 @@ pub(crate) fn verified(storage: &FileStorage, comparison: &mut Comparison) -> Re
     if start.position != Position::ZERO {
         return audit::verify_part(storage, &start, &mut each);
     }
-    let verified = audit::verify_each(storage, audit::Beside::Server, &mut each)?;
-    settle(storage, &verified).map(|()| verified)
+    audit::verify_settled(storage, &mut each)
 }
 
 fn key(text: &str, log: LogId) -> Result<VerifierKey, CheckError> {

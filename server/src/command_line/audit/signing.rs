@@ -2,7 +2,7 @@
 
 use super::super::fail;
 use super::checking;
-use super::{Arguments, settle, storage};
+use super::{Arguments, storage};
 use crate::checkpoints::{self, CheckpointKeys};
 use crate::clock;
 use crate::exit::Exit;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tidings_engine::checkpoint::{Accumulator, SignedCheckpoint, SigningKey, VerifierKey, origin};
 use tidings_engine::ids::Position;
 use tidings_engine::log::FileStorage;
-use tidings_engine::log::audit::{self, Beside};
+use tidings_engine::log::audit;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckpointArguments {
@@ -36,13 +36,12 @@ pub(crate) fn fresh(data: &Path, storage: &FileStorage, before: Option<Position>
     let comparison = checking::CheckingArguments::default().comparison(data, storage);
     let mut comparison = comparison.map_err(|error| fail(error.exit(), &error))?;
     let mut remembered = before.map(|_| comparison.accumulator().clone());
-    let verified = audit::verify_each(storage, Beside::Server, &mut |record| {
+    let verified = audit::verify_settled(storage, &mut |record| {
         comparison.record(record);
         if before == Some(record.envelope.position) {
             remembered = Some(comparison.accumulator().clone());
         }
     });
-    let verified = verified.and_then(|verified| settle(storage, &verified).map(|()| verified));
     let keys = comparison.trust().adopted_keys().to_vec();
     let accumulator = comparison.accumulator().clone();
     let judged = checking::judged(comparison, &verified);

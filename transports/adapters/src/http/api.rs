@@ -1,14 +1,20 @@
 //! The seam between the HTTP routes and the server: all that a route asks instead of deciding.
 
+use bytes::Bytes;
+use futures_util::Stream;
+use serde_json::Value;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use tidings_engine::command::{Outcome, Request};
+use tidings_engine::command::{Outcome, Request, Scope};
 use tidings_engine::grant::Grant;
 use tidings_engine::ids::{Position, Time};
 use tidings_engine::item::Filter;
 use tidings_engine::keys::Keys;
 use tidings_engine::rejection::Rejection;
+use tidings_engine::request::{Events, Replay, StateAt};
 use tidings_wire::{Counts, InboxName, Item, PageQuery, Receipt, ReplyCode};
 
 /// Who calls, for the security log and the rates.
@@ -75,6 +81,32 @@ pub enum Reading {
     Item(Box<Item>),
 }
 
+/// What an auditor asks who may.
+#[derive(Clone, Debug)]
+pub enum AuditQuestion {
+    /// A list of events.
+    Events(Events),
+    /// An inbox as of a place.
+    State(StateAt),
+    /// What a range comes to.
+    Replay(Replay),
+    /// Whether the log is as it must be.
+    Verify(Scope),
+}
+
+/// Parts of an answer, each made when the one before has left. It ends early where the server can give no more.
+pub type AuditParts = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// The answer to an [`AuditQuestion`], on record when it comes.
+pub enum AuditAnswer {
+    /// Lines of JSON.
+    Lines(AuditParts),
+    /// One JSON text.
+    Parts(AuditParts),
+    /// One JSON value.
+    Json(Value),
+}
+
 /// The server as the routes see it.
 pub trait Api: Send + Sync + 'static {
     /// The wall clock.
@@ -107,11 +139,18 @@ pub trait Api: Send + Sync + 'static {
     /// `NotFound` when no erasure of the tenant has this position.
     fn receipt(&self, grant: &Arc<Grant>, event: Position) -> impl Future<Output = Result<Receipt, Rejection>> + Send;
 
+    /// Answers an auditor. That it was read is durable before the answer comes.
+    fn audit(
+        &self,
+        grant: Arc<Grant>,
+        question: AuditQuestion,
+    ) -> impl Future<Output = Result<AuditAnswer, Rejection>> + Send;
+
     /// The cursor of a position for the grant's tenant.
     fn cursor(&self, grant: &Grant, position: Position) -> String;
 
     /// The answer of `GET /v1/connect` for a client that used `host` (the `Host` header) to reach us.
-    fn discovery(&self, host: Option<&str>) -> serde_json::Value;
+    fn discovery(&self, host: Option<&str>) -> Value;
 
     /// Whether requests can be served.
     ///

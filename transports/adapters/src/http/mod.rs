@@ -4,6 +4,7 @@
 
 mod api;
 mod assets;
+mod auditing;
 mod body;
 mod calling;
 mod connecting;
@@ -11,6 +12,7 @@ mod cors;
 mod erasing;
 mod marking;
 mod openapi;
+mod openapi_audit;
 mod page_query;
 mod probing;
 mod problem;
@@ -27,7 +29,7 @@ mod surround;
 #[cfg(test)]
 mod tests;
 
-pub use api::{Api, Caller, Question, Reading, Work};
+pub use api::{Api, AuditAnswer, AuditParts, AuditQuestion, Caller, Question, Reading, Work};
 pub use assets::Assets;
 pub use openapi::openapi;
 pub use router::router;

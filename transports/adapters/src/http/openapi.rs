@@ -1,10 +1,13 @@
 //! The OpenAPI 3.1 document, made from the table of routes.
 
 use super::api::Work;
+use super::auditing::LINES_OF_JSON;
+use super::openapi_audit;
 use super::problem::PROBLEM_JSON;
-use super::routes::{Access, Payload, Route, served};
+use super::routes::{Access, Operation, Payload, Route, served};
 use super::schemas::schemas;
 use serde_json::{Map, Value, json};
+use tidings_engine::grant::Right;
 
 /// The document of a server that runs with or without `--dev`.
 #[must_use]
@@ -51,7 +54,11 @@ fn operation(route: &Route) -> Value {
 
 fn success(route: &Route) -> Value {
     match route.answer {
-        Some(schema) => json!({ "description": "Done.", "content": content("application/json", schema) }),
+        Some(schema) => {
+            let lines = route.operation == Operation::AuditEvents;
+            let media_type = if lines { LINES_OF_JSON } else { "application/json" };
+            json!({ "description": "Done.", "content": content(media_type, schema) })
+        }
         None => json!({ "description": "Done." }),
     }
 }
@@ -66,7 +73,11 @@ fn parameters(route: &Route) -> Vec<Value> {
         let schema = json!({ "type": "string" });
         parameters.push(json!({ "name": "id", "in": "path", "required": true, "schema": schema }));
     }
-    parameters.extend(route.query.iter().map(|name| query_parameter(name)));
+    let is_audit = route.access == Access::Holder(Right::Audit);
+    parameters.extend(route.query.iter().map(|name| match is_audit {
+        true => openapi_audit::query_parameter(name),
+        false => query_parameter(name),
+    }));
     if route.work == Work::Command {
         parameters.push(json!({
             "name": "Idempotency-Key",

@@ -7,7 +7,7 @@ use super::openapi::openapi;
 use super::problem::Refusal;
 use super::routes::{Access, Operation, Route, served};
 use super::surround::surround;
-use super::{connecting, erasing, marking, probing, publishing, reading};
+use super::{auditing, connecting, erasing, marking, probing, publishing, reading};
 use crate::gateway::{Gateway, Host};
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -79,6 +79,7 @@ async fn answer<A: Api, G: Gateway>(
         Operation::WebSocket => connecting::upgrade(&server.host, caller, request),
         Operation::Health => Ok(probing::health()),
         Operation::Ready => probing::readiness(api),
+        Operation::AuditSchema => Ok(auditing::schema()),
         Operation::OpenApi => Ok(([(CONTENT_TYPE, "application/json")], server.openapi.clone()).into_response()),
         Operation::DevToken => probing::dev_token(api, &calling::open_body(route.payload, request).await?),
         _ => Err(Rejection::Internal.into()),
@@ -93,6 +94,10 @@ async fn answer_call<A: Api>(call: Call<'_, A>, operation: Operation) -> Result<
         Operation::Receipt => erasing::receipt(call).await,
         Operation::List => reading::page(call).await,
         Operation::Count => reading::counts(call).await,
+        Operation::AuditEvents => auditing::events(call).await,
+        Operation::AuditState => auditing::state(call).await,
+        Operation::AuditReplay => auditing::replay(call).await,
+        Operation::AuditVerify => auditing::verify(call).await,
         Operation::MarkOne(mark) => marking::one(call, mark).await,
         Operation::MarkMany(marking) => marking::many(call, marking).await,
         _ => Err(Rejection::Internal.into()),

@@ -110,6 +110,16 @@ pub enum Operation {
     Ready,
     /// Gives the OpenAPI document.
     OpenApi,
+    /// Reads events as an auditor.
+    AuditEvents,
+    /// Reads an inbox as of a place as an auditor.
+    AuditState,
+    /// Verifies and replays a range.
+    AuditReplay,
+    /// Verifies.
+    AuditVerify,
+    /// Gives the schema of a line of events.
+    AuditSchema,
     /// Signs a token for the demo page.
     DevToken,
 }
@@ -157,6 +167,21 @@ const LIST_QUERY: &[&str] = &[
     "createdGte",
     "createdLte",
 ];
+
+const AUDIT_EVENTS_QUERY: &[&str] =
+    &["tenant", "after", "limit", "subscriberId", "stream", "type", "from", "to", "content"];
+const AUDIT_STATE_QUERY: &[&str] = &["tenant", "subscriberId", "stream", "at", "content"];
+const AUDIT_VERIFY_QUERY: &[&str] = &["tenant"];
+
+const fn auditing(
+    path: &'static str,
+    operation: Operation,
+    query: &'static [&'static str],
+    answer: &'static str,
+    summary: &'static str,
+) -> Route {
+    Route { access: Access::Holder(Right::Audit), query, ..open(path, operation, answer, summary) }
+}
 
 const fn open(path: &'static str, operation: Operation, answer: &'static str, summary: &'static str) -> Route {
     Route {
@@ -270,6 +295,39 @@ pub const ROUTES: &[Route] = &[
     marking_many("/v1/inbox/notifications/archive", BulkMarking::Archive, "Archives many."),
     marking_many("/v1/inbox/notifications/read-archive", BulkMarking::ReadArchive, "Archives those that are read."),
     marking_many("/v1/inbox/notifications/delete", BulkMarking::Delete, "Deletes many, for good."),
+    auditing(
+        "/v1/audit/events",
+        Operation::AuditEvents,
+        AUDIT_EVENTS_QUERY,
+        "AuditEvents",
+        "Events as lines of JSON; the last line tells where the next reading goes on.",
+    ),
+    auditing(
+        "/v1/audit/state",
+        Operation::AuditState,
+        AUDIT_STATE_QUERY,
+        "AuditState",
+        "An inbox as of a time or cursor, with its digest.",
+    ),
+    Route {
+        verb: Verb::Post,
+        payload: Payload::Optional("AuditReplay"),
+        ..auditing(
+            "/v1/audit/replays",
+            Operation::AuditReplay,
+            &[],
+            "AuditReplayAnswer",
+            "Verifies a range, and folds the inboxes anew.",
+        )
+    },
+    auditing(
+        "/v1/audit/verify",
+        Operation::AuditVerify,
+        AUDIT_VERIFY_QUERY,
+        "AuditReplayAnswer",
+        "Verifies the tenant's events; for the platform every byte of the log.",
+    ),
+    open("/v1/audit/events.schema.json", Operation::AuditSchema, "JsonSchema", "The JSON Schema of a line of events."),
     Route {
         verb: Verb::Post,
         payload: Payload::Required("DevTokenRequest"),

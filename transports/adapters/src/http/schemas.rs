@@ -1,10 +1,11 @@
 //! The schemas that the table of routes names.
 
+use super::openapi_audit;
 use serde_json::{Value, json};
 
 /// Every schema by its name.
 pub(super) fn schemas() -> Value {
-    json!({
+    let mut schemas = json!({
         "Action": action(),
         "BulkMark": bulk_mark(),
         "CountAnswer": count_answer(),
@@ -26,10 +27,14 @@ pub(super) fn schemas() -> Value {
         "Redirect": object(&["url"], json!({ "url": string(), "target": string() })),
         "Severity": { "enum": ["high", "medium", "low", "none"] },
         "Tags": tags(),
-    })
+    });
+    if let (Value::Object(all), Value::Object(audit)) = (&mut schemas, openapi_audit::schemas()) {
+        all.extend(audit);
+    }
+    schemas
 }
 
-fn object(required: &[&str], properties: Value) -> Value {
+pub(super) fn object(required: &[&str], properties: Value) -> Value {
     json!({ "type": "object", "required": required, "properties": properties })
 }
 
@@ -37,7 +42,7 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-fn string() -> Value {
+pub(super) fn string() -> Value {
     json!({ "type": "string" })
 }
 
@@ -45,11 +50,11 @@ fn strings() -> Value {
     json!({ "type": "array", "items": string() })
 }
 
-fn boolean() -> Value {
+pub(super) fn boolean() -> Value {
     json!({ "type": "boolean" })
 }
 
-fn time() -> Value {
+pub(super) fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 

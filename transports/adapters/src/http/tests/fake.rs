@@ -2,7 +2,7 @@
 
 use crate::carrier::{CarrierEnd, Close, FrameFault, StreamKind};
 use crate::gateway::{Admission, Gateway, Peer, Protocol, Refused};
-use crate::http::{Api, Caller, Question, Reading, Work};
+use crate::http::{Api, AuditAnswer, AuditParts, AuditQuestion, Caller, Question, Reading, Work};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -34,6 +34,7 @@ pub(super) struct Fake {
     pub(super) warnings: Mutex<Vec<&'static str>>,
     pub(super) submitted: Mutex<Vec<Request>>,
     pub(super) asked: Mutex<Vec<Question>>,
+    pub(super) audited: Mutex<Vec<AuditQuestion>>,
     pub(super) tokens: Mutex<Vec<Option<String>>>,
     pub(super) callers: Mutex<Vec<Caller>>,
     pub(super) requests: AtomicU64,
@@ -50,6 +51,7 @@ impl Fake {
             warnings: Mutex::default(),
             submitted: Mutex::default(),
             asked: Mutex::default(),
+            audited: Mutex::default(),
             tokens: Mutex::default(),
             callers: Mutex::default(),
             requests: AtomicU64::new(0),
@@ -166,6 +168,20 @@ impl Api for Fake {
             leaf: text("01"),
             note: text("note"),
         })
+    }
+
+    async fn audit(&self, _: Arc<Grant>, question: AuditQuestion) -> Result<AuditAnswer, Rejection> {
+        let lines = |text: &'static str| -> AuditParts {
+            let parts = text.split_inclusive('\n').map(|line| Ok(Bytes::from_static(line.as_bytes())));
+            Box::pin(futures_util::stream::iter(parts.collect::<Vec<_>>()))
+        };
+        let answer = match &question {
+            AuditQuestion::Events(_) => AuditAnswer::Lines(lines("{}\n{}\n")),
+            AuditQuestion::State(_) => AuditAnswer::Parts(lines("{\n}\n")),
+            AuditQuestion::Replay(_) | AuditQuestion::Verify(_) => AuditAnswer::Json(json!({ "verified": true })),
+        };
+        self.audited.lock().push(question);
+        Ok(answer)
     }
 
     fn cursor(&self, _: &Grant, position: Position) -> String {
