@@ -1,9 +1,13 @@
 //! From the start of the engine to the first answer, on a log of ten million events.
 //!
 //! `--quick` takes a million events, and `--events=N` any number. The log is written first, which takes minutes and 4 GB.
+//! `--server=PATH` also starts that binary on the same directory, until it says that it is ready.
 
 use anyhow::{Context, Result};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_benches::choice::Choice;
@@ -28,8 +32,8 @@ const BATCH_COUNT: u64 = 4_000;
 
 fn main() -> Result<()> {
     let Some(choice) = Choice::of("start") else { return Ok(()) };
-    let wanted = std::env::args().find_map(|argument| argument.strip_prefix("--events=").map(str::to_owned));
-    let events = match wanted {
+    let given = |name: &str| std::env::args().find_map(|argument| argument.strip_prefix(name).map(str::to_owned));
+    let events = match given("--events=") {
         Some(number) => number.parse().context("--events takes a number")?,
         None => choice.of_count(10_000_000),
     };
@@ -59,6 +63,33 @@ fn main() -> Result<()> {
         let both = started.log + started.state;
         let ratio = ratio_of(both, whole.log + whole.state);
         table.row(&[name.to_owned(), time(started.log), time(started.state), time(both), ratio]);
+    }
+    table.print();
+    if let Some(binary) = given("--server=") {
+        serve(&binary, path)?;
+    }
+    Ok(())
+}
+
+/// The server on the same directory, several times: the first folds the inboxes, and each leaves what the next begins with.
+fn serve(binary: &str, path: &Path) -> Result<()> {
+    let mut table =
+        Table::new("the server, from its start until it says that it is ready", &["start", "ready", "ended"]);
+    for name in ["after a crash: state from a snapshot, inboxes from the log", "clean", "clean again"] {
+        let watch = Stopwatch::start();
+        let mut command = Command::new(binary);
+        command.args(["serve", "--dev", "--data"]).arg(path);
+        command.args(["--http", "127.0.0.1:0", "--quic", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        let log = File::create(path.join("server.log"))?;
+        let mut server = command.stdout(Stdio::piped()).stderr(log).spawn().context("the server does not start")?;
+        let mut said = BufReader::new(server.stdout.take().context("its output is piped")?).lines();
+        anyhow::ensure!(said.any(|line| line.is_ok_and(|line| line.trim() == "ready")), "the server was never ready");
+        let ready = watch.elapsed();
+        let watch = Stopwatch::start();
+        let pid = rustix::process::Pid::from_child(&server);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        anyhow::ensure!(server.wait()?.success(), "the server did not end in order");
+        table.row(&[name.to_owned(), time(ready), time(watch.elapsed())]);
     }
     table.print();
     Ok(())

@@ -160,6 +160,30 @@ fn power_that_fails_while_a_snapshot_is_written_leaves_one_that_can_be_used() {
     }
 }
 
+#[test]
+fn an_engine_that_ends_in_order_saves_its_state_once_that_is_worth_it() {
+    let (log_disk, disk) = (MemoryStorage::new(), MemoryStorage::new());
+    let begin = || {
+        let options = LogOptions { segment_bytes: 1024 * 1024, ..LogOptions::default() };
+        let (log, recovery) = Log::open(log_disk.clone(), options, [9; 16]).unwrap();
+        let snapshots = Snapshots::new(Arc::new(disk.clone()));
+        let keys = Arc::new(crate::keys::Keys::new(&[3; 32]));
+        Engine::over(log, &recovery, keys, NOW, Some(snapshots)).unwrap()
+    };
+    let (mut engine, _) = begin();
+    lived(&mut engine, 1);
+    assert!(!engine.save().unwrap(), "a few events are folded in no time");
+    let service = grant("billing", Role::Service);
+    let batch = vec![request(&service, None, publish(Audience::Tenant, "x".into())); 1_000];
+    (0..10).for_each(|_| drop(engine.commit(&batch, NOW).unwrap()));
+    assert!(engine.save().unwrap());
+    assert!(!engine.save().unwrap(), "it is saved already");
+    let (head, digest) = (engine.head(), engine.state().digest());
+    drop(engine);
+    let (again, folding) = begin();
+    assert_eq!((folding.snapshot, again.state().digest()), (head, digest));
+}
+
 /// A log that is written to without an engine.
 fn append(log: &mut Log<MemoryStorage>, state: &mut State, stream: StreamId, event: Event) {
     let envelope = Envelope {
