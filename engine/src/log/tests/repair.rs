@@ -163,6 +163,7 @@ fn a_plan_is_for_what_was_found_and_for_nothing_else() {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     BytesOfAGroup,
+    BytesInTheLastSegment,
     WholeHeader,
     MissingSegment,
     FirstHeader,
@@ -174,8 +175,9 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::BytesOfAGroup,
+        Self::BytesInTheLastSegment,
         Self::WholeHeader,
         Self::MissingSegment,
         Self::FirstHeader,
@@ -190,6 +192,7 @@ impl Kind {
         let names = segment_names(storage);
         match self {
             Self::BytesOfAGroup => overwrite(storage, &names[0], second_group(records) + 200, &[0xEE; 9]),
+            Self::BytesInTheLastSegment => overwrite(storage, &names[3], SEGMENT_HEADER_BYTES + 300, &[0xEE; 9]),
             Self::WholeHeader => overwrite(storage, &names[1], 0, &[0xEE; 4096]),
             Self::MissingSegment => storage.remove(&names[1]).unwrap(),
             Self::FirstHeader => overwrite(storage, &names[0], 0, &[0xEE; 4096]),
@@ -212,7 +215,7 @@ impl Kind {
             Self::BytesOfAGroup => 3,
             Self::WholeHeader | Self::MissingSegment => before_segment(sound, 1),
             Self::FirstHeader => 0,
-            Self::ZerosInsteadOfTheLastGroups => before_segment(sound, 3),
+            Self::ZerosInsteadOfTheLastGroups | Self::BytesInTheLastSegment => before_segment(sound, 3),
             Self::FieldsOfAHeader | Self::BytesBehindTheGroups | Self::Shortened | Self::Stray => all,
         }
     }
