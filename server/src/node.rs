@@ -190,8 +190,9 @@ impl Node {
         let adopted = engine.state().checkpoint_key().copied();
         // Nothing is taken out of a log that nothing may be written to.
         let destroyed = engine.state().erased().map(|(_, key)| key).filter(|_| !read_only).collect();
-        let saving =
-            engine.snapshots().map(|snapshots| saving::start(engine.reader(), snapshots.clone())).transpose()?;
+        // Nor are sidecars put beside it.
+        let snapshots = engine.snapshots().filter(|_| !read_only);
+        let saving = snapshots.map(|snapshots| saving::start(engine.reader(), snapshots.clone())).transpose()?;
         let (saving, saving_thread) = saving.unzip();
         let (writer, mut threads) = writer::start(engine, inbox.clone())?;
         let (redaction, redaction_thread) = redaction::start(reader.clone(), writer.clone(), destroyed)?;
