@@ -52,8 +52,8 @@ async fn known(folder: &Path) -> (PathBuf, Launch, Signer) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_shown_before_its_sync_has_returned() {
     let folder = tempfile::tempdir().unwrap();
-    let (_, launch, signer) = known(folder.path()).await;
-    let strace = Strace::new(folder.path(), Some("delay_enter=2000000"));
+    let (data, launch, signer) = known(folder.path()).await;
+    let strace = Strace::new(folder.path(), &data, Some("delay_enter=2000000"));
     let server = launch.start_under(Some(&strace)).await;
     for (round, to, inbox) in [(1, json!("ada"), InboxName::Me), (2, json!({"type": "tenant"}), InboxName::Tenant)] {
         let body = format!("round {round}");
@@ -151,7 +151,7 @@ fn ask_until(looking: &mut JoinSet<Seen>, server: &Server, signer: &Signer, inbo
 async fn after_a_failed_sync_nothing_is_acknowledged_and_the_process_ends_with_4() {
     let folder = tempfile::tempdir().unwrap();
     let (data, launch, signer) = known(folder.path()).await;
-    let strace = Strace::new(folder.path(), Some("error=EIO:when=3"));
+    let strace = Strace::new(folder.path(), &data, Some("error=EIO:when=3"));
     let server = launch.start_under(Some(&strace)).await;
     let (mut following, _) = Conversation::follow(
         &server.addresses,
@@ -211,7 +211,7 @@ async fn syncs_are_as_many_as_group_commits() {
 
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let strace = Strace::new(folder.path(), None);
+    let strace = Strace::new(folder.path(), &data, None);
     let server = Launch::new(&data).with_config(UNLIMITED).start_under(Some(&strace)).await;
     let created = strace.syncs();
     let service = Caller::new(&server.addresses, &Signer::dev(&data).token("acme", "billing", "service"));

@@ -1,4 +1,4 @@
-//! `strace` round the server: it tells each `fdatasync`, and delays or fails those that a test names.
+//! `strace` round the server: it tells each `fdatasync` of the log, and delays or fails those that a test names.
 
 use super::lines::Lines;
 use super::stopwatch::Micros;
@@ -6,7 +6,11 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
-/// A server's syncs as they are traced.
+/// Files of a log that has one segment: the zeros of the next one, the reserve, and the segment. Strace is told these alone,
+/// since the keyring and the disposable stores sync too.
+const LOG_FILES: [&str; 3] = ["spare", "reserve", "00000001-00000000000000000001.seg"];
+
+/// A server's syncs of its log as they are traced.
 pub(crate) struct Strace {
     /// What to put before the server's command.
     pub(crate) command: Vec<String>,
@@ -27,11 +31,11 @@ pub(crate) struct Sync {
 }
 
 impl Strace {
-    /// Prepares a trace whose pipe is in `folder`. `injection` is what follows `fdatasync:` in strace's own words; it counts
+    /// Prepares a trace, whose pipe is in `folder`, of a server whose data is in `data`. `injection` is what follows `fdatasync:` in strace's own words; it counts
     /// the calls of each thread apart.
     ///
     /// With `-D` the server stays the test's own child, and strace ends with it.
-    pub(crate) fn new(folder: &Path, injection: Option<&str>) -> Self {
+    pub(crate) fn new(folder: &Path, data: &Path, injection: Option<&str>) -> Self {
         let pipe = folder.join("strace.pipe");
         let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is part of every system with strace");
         assert!(made.success(), "mkfifo {} failed", pipe.display());
@@ -40,6 +44,9 @@ impl Strace {
                 .map(str::to_owned)
                 .into();
         command.push(pipe.to_str().expect("folders of tests have plain names").to_owned());
+        for file in LOG_FILES {
+            command.extend(["-P".to_owned(), data.join("log").join(file).display().to_string()]);
+        }
         if let Some(injection) = injection {
             command.extend(["-e".to_owned(), format!("inject=fdatasync:{injection}")]);
         }
