@@ -188,9 +188,8 @@ impl Node {
         let (inbox, inbox_thread) = inboxes.map_err(StartError::of_folding)?;
         let epoch = engine.epoch();
         let adopted = engine.state().checkpoint_key().copied();
-        // Nothing is taken out of a log that nothing may be written to.
+        // Nothing is taken out of a log that nothing may be written to, nor put beside it.
         let destroyed = engine.state().erased().map(|(_, key)| key).filter(|_| !read_only).collect();
-        // Nor are sidecars put beside it.
         let snapshots = engine.snapshots().filter(|_| !read_only);
         let saving = snapshots.map(|snapshots| saving::start(engine.reader(), snapshots.clone())).transpose()?;
         let (saving, saving_thread) = saving.unzip();
