@@ -288,17 +288,19 @@ impl Scan {
         Ok(())
     }
 
-    /// The walk itself, or one over the next segment when that one goes on with the walk's position.
+    /// The walk itself, or one over the segment that goes on with the walk's position. A segment that a crash left without
+    /// a group is passed over: the one after it begins with the same position.
     fn onward(&self, walk: Walk) -> Result<Walk, LogError> {
         let index = self.reader.shared.index();
-        match index.segment(walk.segment().header.number + 1) {
-            Some(next) if next.header.first == walk.position() => {
+        let following = (walk.segment().header.number + 1..).map_while(|number| index.segment(number));
+        match following.take_while(|next| next.header.first == walk.position()).last() {
+            Some(next) => {
                 if self.chain.is_some_and(|chain| chain != next.header.chain) {
                     return Err(LogError::Corrupt(walk.damage(What::Chain)));
                 }
                 Ok(Walk::whole(next.clone()))
             }
-            _ => Ok(walk),
+            None => Ok(walk),
         }
     }
 }

@@ -86,6 +86,31 @@ fn a_crash_during_recovery_loses_nothing_of_the_tail() {
 }
 
 #[test]
+fn a_segment_that_a_crash_left_empty_is_passed_over_by_readers() {
+    let mut empty = 0;
+    for operation in 1..12 {
+        let storage = MemoryStorage::new();
+        let (mut log, _) = open(storage.clone());
+        let mut author = Author::default();
+        log.append(&[author.record(1, 3_000, 0)]).unwrap();
+        storage.fail_at(storage.operations().changes + operation, Fault::PowerCut);
+        let _ = log.append(&[author.record(1, 2_000, 0)]);
+        let storage = storage.crash(Unsynced::Kept);
+        let (mut log, recovery) = open(storage.clone());
+        // What fits the empty segment no more goes into one after it, which begins with the same position.
+        let mut author = Author::default();
+        (0..recovery.last.0).for_each(|_| drop(author.record(1, 0, 0)));
+        log.append(&[author.record(1, 6_000, 0)]).unwrap();
+        let records = all_records(&log);
+        assert_eq!(records.len() as u64, recovery.last.0 + 1);
+        empty += usize::from(segment_names(&storage).len() == 3 && records.len() == 2);
+        drop((log, records));
+        assert_eq!(all_records(&open(storage).0).len() as u64, recovery.last.0 + 1);
+    }
+    assert!(empty > 0, "no crash left an empty segment");
+}
+
+#[test]
 fn a_damaged_group_with_a_later_one_is_corruption() {
     let (sound, records) = written(&[2, 3, 1]);
     let name = segment_names(&sound).remove(0);
