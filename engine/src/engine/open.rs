@@ -167,5 +167,6 @@ fn agree<S: Storage>(vault: &Vault, log: &Log<S>, state: &State) -> Result<(), O
             left.push((subject, KeyId(key)));
         }
     }
+    keyring.clear_unfinished()?;
     if left.is_empty() { Ok(()) } else { Ok(vault.destroy(&left, head, chain)?) }
 }

@@ -111,6 +111,16 @@ impl Keyring {
         })
     }
 
+    /// Overwrites what a crash left of an unfinished change, durably. Meant for after the log was found to agree: what
+    /// stays there until the next key is added would pass, once the log has gone on, for keys that were lost.
+    ///
+    /// # Errors
+    /// As [`Keyring::add`]. Does nothing where nothing was left.
+    pub fn clear_unfinished(&self) -> Result<(), KeyringError> {
+        let is_clear = self.writer.lock().unwrap_or_else(PoisonError::into_inner).discarded.is_none();
+        if is_clear { Ok(()) } else { self.change(|_| Ok(())) }
+    }
+
     fn change<T>(&self, work: impl FnOnce(&mut Writer) -> Result<T, KeyringError>) -> Result<T, KeyringError> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         match writer.state {
