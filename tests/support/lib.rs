@@ -1,4 +1,10 @@
-//! What the tests share: the bodies of the fuzz targets, step scripts, the naive model, two readers of one log.
+//! What the tests share: the bodies of the fuzz targets, step scripts, two readers of one log, and a simulated disk with
+//! what is proved on it.
 
+pub mod chance;
+pub mod crash;
+pub mod disk;
+pub mod flips;
 pub mod fuzz;
+pub mod script;
 pub mod verdicts;

@@ -17,7 +17,11 @@ use tidings_wire::{Change, ClientFrame, CommandFrame, Counts, InboxName, Publish
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-const KILLS: usize = 50;
+/// How often the server is killed, unless the environment says otherwise.
+const KILLS: u64 = 50;
+
+/// The variable by which a long run kills more often.
+const KILLS_VARIABLE: &str = "TIDINGS_KILLS";
 
 /// Rates that no publisher here exceeds.
 const UNLIMITED: &str = "
@@ -69,7 +73,7 @@ enum Way {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nothing_acknowledged_is_lost_doubled_or_out_of_order_after_50_kills_under_load() {
+async fn nothing_acknowledged_is_lost_doubled_or_out_of_order_after_many_kills_under_load() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let launch = Launch::new(&data).with_config(UNLIMITED);
@@ -92,7 +96,8 @@ async fn nothing_acknowledged_is_lost_doubled_or_out_of_order_after_50_kills_und
         publishers.spawn(async move { (format!("{way:?}"), publish_all(&world, way, &token).await) });
     }
     let mut target = 0;
-    for kill in 0..KILLS as u64 {
+    let kills = std::env::var(KILLS_VARIABLE).map_or(KILLS, |kills| kills.parse().unwrap());
+    for kill in 0..kills {
         // Between 1 and 12 acknowledgements a life; whatever else is under way when it ends is under way.
         target += 1 + kill * 7 % 12;
         sure("progress", progress.wait_for(|acknowledged| *acknowledged >= target)).await.unwrap();

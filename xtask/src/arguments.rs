@@ -7,7 +7,7 @@ pub const HELP: &str = "\
 cargo xtask test [--only STAGE]... [--long] [--seconds N] [--list]
     Installs what is missing and runs every stage. A missing part fails the run, nothing is skipped.
     --only STAGE   that stage with what it needs; may be repeated
-    --long         600 s for each fuzz target, and cargo-deny besides our own check
+    --long         600 s for each fuzz target, a million crash states, 200 kills, and cargo-deny besides our own check
     --seconds N    N seconds for each fuzz target (15 unless --long)
     --list         names the stages and what each does
 
@@ -15,6 +15,23 @@ cargo xtask fuzz [TARGET]... [--seconds N] [--input FILE]
     Fuzzes the named targets, or all, on the stable compiler.
     --seconds N    how long each (60)
     --input FILE   runs one target on one input, as found in fuzz/artifacts
+
+cargo xtask crash [--states N] [--seed S] [--plant NAME] [--list]
+    Cuts the power at every storage operation of every workload and judges what is found. A finding prints the command
+    that shows it again (--workload W --operation O --subset K). docs/testing.md tells how to read the histogram.
+    --states N     distinct crash states wanted (100000)
+    --seed S       other workloads (1)
+    --plant NAME   with a bug in the storage; fails with the first finding
+    --list         shows the workloads, and the bugs that can be planted
+
+cargo xtask flips [--flips N] [--seed S]
+    Flips single bits in every field of real disks: each is reported with its place, or harmless.
+
+cargo xtask faults [--seed S]
+    Makes every storage operation of every workload fail: nothing is acknowledged afterwards, and nothing is lost.
+
+cargo xtask plants [--seed S]
+    Plants every bug and says what found it; fails when one is not found.
 
 cargo xtask bench [ARGUMENT]...
     Runs the benches; the arguments go to them.
@@ -29,6 +46,8 @@ pub enum Arguments {
     List,
     /// `fuzz`
     Fuzz(Fuzz),
+    /// `crash`, `flips`, `faults` or `plants`, with what follows
+    Proof(Vec<String>),
     /// `bench`, with what goes to the benches
     Bench(Vec<String>),
     /// `help`
@@ -69,6 +88,9 @@ impl Arguments {
             None | Some("help" | "--help" | "-h") => Ok(Self::Help),
             Some("test") => parse_test(words),
             Some("fuzz") => parse_fuzz(words),
+            Some(proof @ ("crash" | "flips" | "faults" | "plants")) => {
+                Ok(Self::Proof(std::iter::once(proof.to_owned()).chain(words).collect()))
+            }
             Some("bench") => Ok(Self::Bench(words.collect())),
             Some(other) => Err(format!("there is no command {other:?}")),
         }
@@ -136,6 +158,8 @@ mod tests {
         let fuzz = Fuzz { targets: vec!["frame".into()], seconds: Some(9), input: Some("a/b".into()) };
         assert_eq!(parse("fuzz frame --seconds 9 --input a/b"), Ok(Arguments::Fuzz(fuzz)));
         assert_eq!(parse("bench decide --quick"), Ok(Arguments::Bench(vec!["decide".into(), "--quick".into()])));
+        let proof = ["crash", "--plant", "x"].map(String::from).to_vec();
+        assert_eq!(parse("crash --plant x"), Ok(Arguments::Proof(proof)));
         assert_eq!(parse(""), Ok(Arguments::Help));
     }
 

@@ -39,6 +39,7 @@ pub fn main(words: impl IntoIterator<Item = String>) -> ExitCode {
             Err(error) => return usage(&error),
         },
         Ok(Arguments::Fuzz(fuzz)) => run_fuzz(&fuzz).map(|()| true),
+        Ok(Arguments::Proof(words)) => stages::prove(words).map(|()| true),
         Ok(Arguments::Bench(rest)) => run_bench(rest).map(|()| true),
     };
     match done {

@@ -1,6 +1,7 @@
 //! The stages of `cargo xtask test`, one file each.
 
 mod browser;
+mod crash;
 mod dependencies;
 mod fuzz;
 mod install;
@@ -13,6 +14,7 @@ mod web;
 use crate::child::Failure;
 use crate::workspace::Workspace;
 
+pub use crash::prove;
 pub use fuzz::Campaign;
 
 /// What every stage is given.
@@ -42,7 +44,7 @@ pub struct Stage {
 }
 
 /// All stages in the order in which they run: the quick verdicts first, then what builds on them.
-pub fn all() -> [Stage; 11] {
+pub fn all() -> [Stage; 12] {
     [
         install::STAGE,
         rust::FORMAT,
@@ -53,6 +55,7 @@ pub fn all() -> [Stage; 11] {
         web::STAGE,
         release::STAGE,
         system::STAGE,
+        crash::STAGE,
         browser::STAGE,
         fuzz::STAGE,
     ]

@@ -15,6 +15,12 @@ pub(super) const STAGE: Stage = Stage {
     run,
 };
 
+/// How often the crash test kills the server; from 50 it has seen each way in which a batch can end.
+const KILLS_COUNT: &str = "50";
+
+/// The same in a long run.
+const KILLS_COUNT_LONG: &str = "200";
+
 fn run(context: &Context) -> Result<(), Failure> {
     let tests = context.workspace.system_tests()?;
     if tests.is_empty() {
@@ -24,5 +30,6 @@ fn run(context: &Context) -> Result<(), Failure> {
     // With --workspace the dependencies have the features that the plain stage built them with.
     let test = Child::cargo("test").args(["--workspace", "--locked", "--no-fail-fast"]).args(named);
     let binary = context.workspace.release_binary().display().to_string();
-    test.env("TIDINGS_BINARY", binary).run(&context.workspace.root)
+    let kills = if context.long { KILLS_COUNT_LONG } else { KILLS_COUNT };
+    test.env("TIDINGS_BINARY", binary).env("TIDINGS_KILLS", kills).run(&context.workspace.root)
 }
