@@ -80,7 +80,9 @@ async fn a_published_notification_is_in_the_inbox_the_count_the_tail_and_the_rep
     assert!(tail(&[]).await.done().contains("Welcome, all."));
 
     let replayed = replay(&data);
-    let contents: Vec<_> = replayed.iter().filter_map(|event| event["content"]["body"].as_str()).collect();
+    let opened = run(&["audit", "events", "--content", "--data", data.to_str().unwrap()]).done();
+    let opened = opened.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let contents: Vec<_> = opened.filter_map(|event| Some(event["content"]["body"].as_str()?.to_owned())).collect();
     assert_eq!(contents, ["It is due on Friday.", "Welcome, all."]);
     let positions: Vec<_> = replayed.iter().map(|event| event["position"].as_u64().unwrap()).collect();
     assert_eq!(positions, (1..=replayed.len() as u64).collect::<Vec<_>>());
