@@ -14,7 +14,7 @@ use tidings_benches::samples;
 use tidings_benches::spread::Spread;
 use tidings_benches::stopwatch::{timed, worked};
 use tidings_benches::table::{Table, rate, ratio_of, say, time};
-use tidings_engine::event::{Audience, Event, Recorded};
+use tidings_engine::event::{Audience, Event, Published, Recorded};
 use tidings_engine::ids::{Position, StreamId, TenantId};
 use tidings_engine::item::{Filter, Mark};
 use tidings_engine::limits::INBOX_ITEMS_MAX;
@@ -23,6 +23,9 @@ use tidings_server::blocks::FileBlocks;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The tenant's own stream, in which everything is published.
+const PUBLISHER: StreamId = StreamId([1; 16]);
 
 /// Items of each person.
 const ITEMS_EACH: u64 = 10;
@@ -72,7 +75,7 @@ fn events(people: &[StreamId]) -> impl Iterator<Item = Recorded> {
     let full = std::iter::repeat_n(&people[0], INBOX_ITEMS_MAX);
     round_robin.chain(full).zip(1..).map(|(person, position)| {
         let published = samples::publication(Audience::People(vec![*person])).facts;
-        samples::recorded(position, *person, Event::NotificationPublished(published), Bytes::new())
+        samples::recorded(position, PUBLISHER, Event::NotificationPublished(published), Bytes::new())
     })
 }
 
@@ -91,7 +94,11 @@ fn rebuild(people: &[StreamId], folder: &Path) -> Result<()> {
         let mut lists: HashMap<StreamId, Vec<(Position, i64)>> = HashMap::new();
         events(people).for_each(|recorded| {
             let envelope = &recorded.envelope;
-            lists.entry(envelope.stream).or_default().push((envelope.position, envelope.time.0));
+            if let Event::NotificationPublished(Published { audience: Audience::People(people), .. }) =
+                &recorded.facts.event
+            {
+                lists.entry(people[0]).or_default().push((envelope.position, envelope.time.0));
+            }
         });
         lists
     });
