@@ -22,13 +22,13 @@ pub trait Subject {
     /// Does the acts as one batch. `turn` makes what it writes unlike what any other turn writes.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// `Refusal`.
     fn commit(&mut self, acts: &[Act], turn: u64) -> Result<(), Refusal>;
 
     /// Makes the next segment ahead, where the subject can be told to.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// `Refusal`.
     fn prepare(&mut self) -> Result<(), Refusal> {
         Ok(())
     }
@@ -36,7 +36,7 @@ pub trait Subject {
     /// Makes the indexes of what is sealed.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// `Refusal`.
     fn index(&mut self) -> Result<(), Refusal> {
         self.reader().index_segments().map(drop).map_err(|error| Refusal::Undone(error.to_string()))
     }
@@ -44,13 +44,13 @@ pub trait Subject {
     /// Rewrites what is sealed without the contents that nobody can read any more; on a log alone, that the seed names.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// `Refusal`.
     fn redact(&mut self, seed: u64) -> Result<(), Refusal>;
 
     /// Writes a snapshot of the state, where there is one.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// `Refusal`.
     fn snapshot(&mut self) -> Result<(), Refusal> {
         Ok(())
     }
