@@ -226,12 +226,13 @@ impl Found {
                 let (file, key) = (header.file_name(), Some(target.key));
                 return Err(KeyringError::Corrupt(Damage { file, offset: offset(slot), key, what: What::Order }));
             }
+            // Also what is overwritten already may be so in the system's memory alone.
+            unsynced = reader.mode == Mode::Writing;
             if found == Some(&destroyed) {
                 continue;
             }
             if reader.mode == Mode::Writing {
                 reader.storage.write_at(&header.file_name(), offset(slot), &destroyed)?;
-                unsynced = true;
             }
             let start = slot as usize * SLOT_BYTES;
             reader.bytes[start..start + SLOT_BYTES].copy_from_slice(&destroyed);

@@ -148,6 +148,10 @@ proptest! {
         // What did not fail by now is not to fail later: no change has this number.
         storage.fail_at(0, Fault::Error);
         let (keyring, _) = open(&storage);
+        // Also what is then built on it.
+        let key = Model { given_count: keyring.next_id().0 - 1, ..Model::default() }.next(&[true]);
+        let ids = keyring.add(&key, mark(200)).unwrap();
+        keyring.destroy(&[KeyId(1), ids[0]], mark(201)).unwrap();
         let seen = |keyring: &Keyring| {
             let holds: Vec<bool> = (0..keyring.next_id().0).map(|id| keyring.holds(KeyId(id))).collect();
             (holds, keyring.mark())
@@ -216,4 +220,31 @@ fn what_a_crash_left_stays_until_the_next_change_and_says_when_it_was_written() 
     let mut rest = [1; 128];
     storage.read_at("00000001.keys", 384, &mut rest).unwrap();
     assert_eq!(rest, [0; 128]);
+}
+
+#[test]
+fn what_a_crash_left_cannot_pass_for_more_when_the_next_add_is_cut_too() {
+    let mut left_count = 0;
+    for first in 0..32 {
+        let storage = MemoryStorage::new();
+        let (keyring, model) = super::written(&storage, &[1]);
+        // The next file takes five operations; then five slots in two sectors.
+        storage.fail_at(storage.operations().changes + 6, Fault::PowerCut);
+        assert!(keyring.add(&model.next(&[true; 5]), mark(9)).is_err());
+        let cut = storage.crash(Unsynced::Sectors(first));
+        let left = cut.crash(Unsynced::Kept);
+        if open(&left).1.discarded.is_none() {
+            continue;
+        }
+        left_count += 1;
+        for (operation, second) in (1..=6).flat_map(|operation| (0..16).map(move |seed| (operation, seed))) {
+            let storage = cut.crash(Unsynced::Kept);
+            storage.fail_at(operation, Fault::PowerCut);
+            let change = Change::Add(vec![false]);
+            let told = work(&storage, std::slice::from_ref(&change), model.clone());
+            let told = Told { unanswered: Some(change), ..told };
+            check(&storage.crash(Unsynced::Sectors(second)), &told);
+        }
+    }
+    assert!(left_count > 3, "{left_count} crashes left something");
 }
