@@ -5,17 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tidings_benches::choice::Choice;
+use tidings_benches::process::processor_time;
 use tidings_benches::samples::{self, EVENT_BYTES, START};
+use tidings_benches::sealed::Sealed;
 use tidings_benches::stopwatch::{timed, worked};
-use tidings_benches::table::{Table, rate, ratio_of, time};
+use tidings_benches::table::{Table, judged, per_second, rate, ratio_of, time};
 use tidings_engine::command::{Command, Request};
-use tidings_engine::engine::Engine;
 use tidings_engine::event::Recorded;
 use tidings_engine::grant::{Grant, Role};
 use tidings_engine::ids::{Position, Revision, TenantId};
 use tidings_engine::item::Mark;
-use tidings_engine::keys::StreamKind;
+use tidings_engine::keys::{Keys, StreamKind};
 use tidings_engine::log::{ChainCheck, FileStorage, Log, LogOptions, LogReader};
+use tidings_verifier::DirectorySource;
 
 /// People whose inboxes the events go to.
 const PEOPLE_COUNT: u64 = 1_000;
@@ -23,21 +25,33 @@ const PEOPLE_COUNT: u64 = 1_000;
 /// Events of one group.
 const GROUP_COUNT: u64 = 1_000;
 
+const DECODE: &str = "scan and decode of events";
+const CHAIN: &str = "scan, decode, leaves and chain";
+
+/// Of which row, what, and events a second at least.
+const AIMS: [(&str, &str, f64); 3] =
+    [(DECODE, "floor 1 M/s", 1e6), (DECODE, "≥ 4 M/s", 4e6), (CHAIN, "≥ 1.5 M/s", 1.5e6)];
+
 fn main() -> Result<()> {
     let Some(choice) = Choice::of("replay") else { return Ok(()) };
     let events = choice.of_count(1_000_000).next_multiple_of(GROUP_COUNT);
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).context("no place for the log")?;
     let path = directory.path().join("log");
-    write(&path, events)?;
-    let columns = ["what", "time", "events/s", "time ÷ baseline"];
+    write(directory.path(), events)?;
+    let columns = ["what", "time", "events/s", "time ÷ baseline", "aim"];
     let title = format!(
-        "replay: {events} events of {EVENT_BYTES} B from the page cache, time of one core; the baseline is reading the same files and their CRC32C"
+        "replay: {events} sealed events of {EVENT_BYTES} B from the page cache, time of one core; the baseline is reading the same files and their CRC32C"
     );
     let mut table = Table::new(&title, &columns);
     let (bytes, bare) = worked(|| read_and_checksum(&path));
     bytes?;
     let mut row = |name: &str, took: Duration| {
-        table.row(&[name.to_owned(), time(took), rate(events, took), ratio_of(took, bare)]);
+        let aims: Vec<String> = AIMS
+            .iter()
+            .filter(|(of, ..)| *of == name)
+            .map(|(_, aim, least)| judged(aim, per_second(events, took) >= *least))
+            .collect();
+        table.row(&[name.to_owned(), time(took), rate(events, took), ratio_of(took, bare), aims.join(", ")]);
     };
     row("baseline: read and CRC32C", bare);
     let read_only = LogOptions { read_only: true, ..LogOptions::default() };
@@ -49,20 +63,25 @@ fn main() -> Result<()> {
     row("scan: records and checksums", took);
     let (count, took) = worked(|| scan(&reader, ChainCheck::Skip, true));
     count?;
-    row("scan and decode of events", took);
+    row(DECODE, took);
     let (count, took) = worked(|| scan(&reader, ChainCheck::Verify, true));
     count?;
-    row("scan, decode, leaves and chain", took);
-    by_key(&mut row, &reader)?;
-    let (engine, took) = worked(|| open_engine(&path));
-    anyhow::ensure!(engine?.head() > Position(events), "events are missing");
-    row("open the engine: log and state", took);
+    row(CHAIN, took);
+    verified(&mut row, &path, events)?;
+    let (sealed, took) = worked(|| Sealed::open(directory.path(), 2, 0));
+    let Sealed { engine, keys } = sealed?;
+    anyhow::ensure!(engine.head() > Position(events), "events are missing");
+    row("open the engine: log, keyring and state", took);
+    let (count, took) = worked(|| opened_contents(&engine.reader(), &keys));
+    anyhow::ensure!(count? >= events, "content is missing");
+    row("scan, decode and open sealed content", took);
+    by_key(&mut row, &engine.reader(), &keys)?;
     table.print();
     Ok(())
 }
 
 /// One tenant of a thousand, and one stream: what the rest costs that is not read.
-fn by_key(row: &mut impl FnMut(&str, Duration), reader: &LogReader) -> Result<()> {
+fn by_key(row: &mut impl FnMut(&str, Duration), reader: &LogReader, keys: &Keys) -> Result<()> {
     let (written, took) = worked(|| reader.index_segments());
     written?;
     row("index: sidecars of all sealed segments", took);
@@ -70,21 +89,37 @@ fn by_key(row: &mut impl FnMut(&str, Duration), reader: &LogReader) -> Result<()
     let (count, took) = timed(|| reader.tenant(few, 1).try_fold(0_u64, |count, record| record.map(|_| count + 1)));
     anyhow::ensure!(count? > 0, "the small tenant has no events");
     row("one tenant of 1 000, the rest skipped", took);
-    let person = samples::person(&samples::keys(), 1);
+    let person = samples::person(keys, 1);
     let (count, took) = timed(|| reader.stream(person, Revision(1)).count());
     anyhow::ensure!(count > 0, "the person has no events");
     row("one person's stream, the rest skipped", took);
     Ok(())
 }
 
-fn open_engine(path: &Path) -> Result<Engine<FileStorage>> {
-    let keys = samples::keys();
-    Ok(Engine::open(FileStorage::create(path)?, LogOptions::default(), keys, [7; 16], START)?.0)
+/// By the program that shares no code with the engine. It reads on a thread of its own: the time of both is told.
+fn verified(row: &mut impl FnMut(&str, Duration), path: &Path, events: u64) -> Result<()> {
+    let pid = std::process::id();
+    let before = processor_time(pid)?;
+    let verdict = tidings_verifier::verify(&DirectorySource::new(path), &[], &mut |_| ());
+    let verdict = verdict.map_err(|failure| anyhow::anyhow!("the verifier: {failure:?}"))?;
+    row("tidings-verifier: everything, both threads", processor_time(pid)?.saturating_sub(before));
+    anyhow::ensure!(verdict.events > events, "events are missing");
+    Ok(())
 }
 
-fn write(path: &Path, events: u64) -> Result<()> {
-    let mut engine = open_engine(path)?;
-    let keys = samples::keys();
+/// How many contents there are, each opened.
+fn opened_contents(reader: &LogReader, keys: &Keys) -> Result<u64> {
+    let mut count = 0;
+    for record in reader.scan_checked(Position(1), ChainCheck::Skip) {
+        let recorded = Recorded::decode(record?)?;
+        let content = std::hint::black_box(keys.content(&recorded.envelope, &recorded.content)?);
+        count += u64::from(content.is_some());
+    }
+    Ok(count)
+}
+
+fn write(directory: &Path, events: u64) -> Result<()> {
+    let Sealed { mut engine, keys } = Sealed::open(directory, 1, 0)?;
     let service = samples::grant(&keys, "mailer", Role::Service);
     let requests: Vec<_> =
         (0..GROUP_COUNT).map(|number| samples::publish(&keys, &service, number % PEOPLE_COUNT, None)).collect();

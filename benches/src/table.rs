@@ -49,6 +49,12 @@ impl Table {
     }
 }
 
+/// An aim, and whether it was reached: `≥ 50 k/s: reached`.
+#[must_use]
+pub fn judged(aim: &str, is_reached: bool) -> String {
+    format!("{aim}: {}", if is_reached { "reached" } else { "missed" })
+}
+
 /// Prints a line of its own.
 pub fn say(line: &str) {
     println!("{line}");

@@ -34,7 +34,7 @@ cargo xtask plants [--seed S]
     Plants every bug and says what found it; fails when one is not found.
 
 cargo xtask bench [ARGUMENT]...
-    Runs the benches; the arguments go to them.
+    Runs the benches; the arguments go to them. `log` is all that concerns the log.
 ";
 
 /// A parsed command line.
