@@ -29,7 +29,7 @@ pub fn accept_log(log_folder: &Path, keyring_folder: &Path) -> Result<Option<u32
     let options = LogOptions { read_only: true, ..LogOptions::DEFAULT };
     let (log, _) = Log::open(storage, options, [0; 16]).map_err(OpenError::Log)?;
     let storage = Arc::new(FileStorage::existing(keyring_folder).map_err(std::io::Error::other)?);
-    let wrapping_key = secrets::keyring_key(keyring_folder)?;
+    let wrapping_key = secrets::existing_keyring_key(keyring_folder)?;
     let keyring = Keyring::open(storage, &wrapping_key, log.id()).map_err(OpenError::Keyring)?.0;
     let given = keyring.next_id().0 - 1;
     if keyring.mark().is_some() {

@@ -76,8 +76,14 @@ async fn a_backup_beside_a_running_server_restores_to_a_log_of_its_own_and_erasu
     let fresh = path("fresh");
     fs::create_dir(&fresh).unwrap();
     assert_eq!(restore(&copy, &fresh, &[]).code, Some(2), "without a keyring nothing could be read");
-    restore(&copy, &fresh, &["--keyring-from", &text(&ring)]).done();
-    let server = Launch::new(&fresh).start().await;
+    // A backup of the keyring that cannot be right changes nothing, and the right one can follow.
+    let wrong = restore(&copy, &fresh, &["--keyring-from", &text(&copy)]);
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    let elsewhere = path("safe").join("ring");
+    let more = ["--keyring-from", &text(&ring), "--keyring", &text(&elsewhere)];
+    restore(&copy, &fresh, &more).done();
+    let config = format!("[keyring]\nfolder = {:?}\n", text(&elsewhere));
+    let server = Launch::new(&fresh).with_config(&config).start().await;
     let signer = Signer::dev(&fresh);
     let ada = Caller::new(&server.addresses, &signer.token("acme", "ada", "user"));
     assert_eq!(ada.bodies("me").await, ["for ada"], "the older keyring is how far back an erasure can be undone");

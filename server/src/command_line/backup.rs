@@ -11,13 +11,16 @@ use std::sync::Arc;
 use tidings_engine::ids::Position;
 use tidings_engine::keyring::{Keyring, KeyringError};
 use tidings_engine::log::audit::{self, Beside, Verified};
-use tidings_engine::log::{FileStorage, LogError, StorageError, begin_epoch, copy};
+use tidings_engine::log::{FileStorage, LogError, LogId, StorageError, begin_epoch, copy};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct BackupArguments {
     /// Data directory
     #[arg(long, value_name = "DIR", default_value = "./tidings-data")]
     data: PathBuf,
+    /// Keyring of the log; the one in --data when absent
+    #[arg(long, value_name = "DIR")]
+    keyring: Option<PathBuf>,
     /// Directory to make for the log and its checkpoints; it must not exist, or be empty
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
@@ -39,10 +42,15 @@ pub(crate) struct RestoreArguments {
     /// Data directory to restore into; it must have no log
     #[arg(long, value_name = "DIR", default_value = "./tidings-data")]
     data: PathBuf,
+    /// Where the keyring is, or is to be; in --data when absent
+    #[arg(long, value_name = "DIR")]
+    keyring: Option<PathBuf>,
 }
 
 /// Files of the data directory that go with the keyring. Not all need be there.
-const SECRETS: [&str; 4] = ["log.secret", "keyring.key", "checkpoint.key", "checkpoint.key.next"];
+const SECRETS: [&str; 3] = ["log.secret", "checkpoint.key", "checkpoint.key.next"];
+/// Wraps the keys of the keyring, beside which it stands.
+const KEYRING_KEY: &str = "keyring.key";
 const CHECKPOINTS_FOLDER: &str = "checkpoints";
 /// The log while it is copied: it gets its name once it is whole.
 const UNFINISHED: &str = "log.restoring";
@@ -124,7 +132,7 @@ fn back_up(arguments: &BackupArguments) -> Result<Verified, BackupError> {
         for secret in SECRETS.iter().map(|name| data.join(name)).filter(|path| path.is_file()) {
             copy_file(&secret, folder)?;
         }
-        copy_keyring(&data.join(KEYRING_FOLDER), folder, &verified, key_max)?;
+        copy_keyring(&keyring_of(data, arguments.keyring.as_ref()), folder, &verified, key_max)?;
     }
     Ok(copied)
 }
@@ -143,12 +151,13 @@ pub(crate) fn restore(arguments: &RestoreArguments) -> Exit {
 }
 
 fn restore_into(arguments: &RestoreArguments) -> Result<(u64, u64), BackupError> {
-    let RestoreArguments { from, keyring_from, data } = arguments;
+    let RestoreArguments { from, keyring_from, data, keyring } = arguments;
+    let keyring = keyring_of(data, keyring.as_ref());
     let log = data.join(LOG_FOLDER);
     if log.exists() {
         return Err(BackupError::HasLog(data.clone()));
     }
-    let has_keyring = data.join(KEYRING_FOLDER).is_dir() && data.join("keyring.key").is_file();
+    let has_keyring = keyring.is_dir();
     match keyring_from {
         None if !has_keyring => return Err(BackupError::NoKeyring(data.clone())),
         Some(_) if has_keyring => return Err(BackupError::HasKeyring(data.clone())),
@@ -164,29 +173,61 @@ fn restore_into(arguments: &RestoreArguments) -> Result<(u64, u64), BackupError>
     }
     copy_log(&source, verified.events, &unfinished)?;
     let restored = begin_epoch(&FileStorage::existing(&unfinished)?)?;
-    let (theirs, own) = (from.join(CHECKPOINTS_FOLDER), data.join(CHECKPOINTS_FOLDER));
-    if own.exists() {
-        // They vouch for what is given up here: an auditor may want them, and this log cannot agree with them.
-        let aside = data.join(format!("{CHECKPOINTS_FOLDER}.before-epoch-{}", restored.epoch));
-        fs::rename(&own, &aside).map_err(|source| failed(&aside, source))?;
-    }
-    if theirs.is_dir() {
-        copy_folder(&theirs, &own)?;
-    }
+    let source = keyring_from.as_ref().map_or_else(|| keyring.clone(), |folder| folder.join(KEYRING_FOLDER));
+    knows_keys(&source, verified.log, used)?;
     if let Some(folder) = keyring_from {
-        for secret in SECRETS.iter().map(|name| folder.join(name)).filter(|path| path.is_file()) {
-            copy_file(&secret, data)?;
-        }
-        copy_folder(&folder.join(KEYRING_FOLDER), &data.join(KEYRING_FOLDER))?;
+        restore_keyring(folder, data, &keyring)?;
     }
-    let given = opening::accept_log(&unfinished, &data.join(KEYRING_FOLDER))?.unwrap_or_default();
-    if given < used {
-        return Err(BackupError::KeyringBehind { used, given });
-    }
+    opening::accept_log(&unfinished, &keyring)?;
+    restore_checkpoints(from, data, restored.epoch)?;
     // Last of all: before this there is no log, and restoring again begins anew.
     fs::rename(&unfinished, &log).map_err(|source| failed(&log, source))?;
     sync(data)?;
     Ok((restored.last.0, restored.epoch))
+}
+
+fn keyring_of(data: &Path, named: Option<&PathBuf>) -> PathBuf {
+    named.cloned().unwrap_or_else(|| data.join(KEYRING_FOLDER))
+}
+
+/// Puts a backup of the keyring in its place. The folder gets its name once it is whole, so a restore that was interrupted
+/// before can be run again as it was.
+fn restore_keyring(from: &Path, data: &Path, keyring: &Path) -> Result<(), BackupError> {
+    for secret in SECRETS.iter().map(|name| from.join(name)).filter(|path| path.is_file()) {
+        copy_file(&secret, data)?;
+    }
+    let beside = keyring.parent().unwrap_or(data);
+    fs::create_dir_all(beside).map_err(|source| failed(beside, source))?;
+    copy_file(&from.join(KEYRING_KEY), beside)?;
+    let unfinished = keyring.with_extension("restoring");
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).map_err(|source| failed(&unfinished, source))?;
+    }
+    copy_folder(&from.join(KEYRING_FOLDER), &unfinished)?;
+    fs::rename(&unfinished, keyring).map_err(|source| failed(keyring, source))?;
+    sync(beside)
+}
+
+/// Takes over the checkpoints of a backup. Those that vouch for what is given up are put aside: an auditor may want them, and
+/// this log cannot agree with them.
+fn restore_checkpoints(from: &Path, data: &Path, epoch: u64) -> Result<(), BackupError> {
+    let (theirs, own) = (from.join(CHECKPOINTS_FOLDER), data.join(CHECKPOINTS_FOLDER));
+    if own.exists() {
+        let stem = format!("{CHECKPOINTS_FOLDER}.before-epoch-{epoch}");
+        let names = std::iter::once(stem.clone()).chain((2..).map(|number: u32| format!("{stem}-{number}")));
+        let aside = names.map(|name| data.join(name)).find(|path| !path.exists()).expect("numbers do not end");
+        fs::rename(&own, &aside).map_err(|source| failed(&aside, source))?;
+    }
+    if theirs.is_dir() { copy_folder(&theirs, &own) } else { Ok(()) }
+}
+
+/// Reads a keyring through, and sees that it knows every key that the log uses.
+fn knows_keys(keyring: &Path, log: LogId, used: u32) -> Result<(), BackupError> {
+    let storage = Arc::new(FileStorage::existing(keyring)?);
+    let keyring = Keyring::open_read_only(storage, &secrets::existing_keyring_key(keyring)?, log)?.0;
+    keyring.people().try_for_each(|person| person.map(|_| ()))?;
+    let given = keyring.next_id().0 - 1;
+    if given < used { Err(BackupError::KeyringBehind { used, given }) } else { Ok(()) }
 }
 
 /// Copies the log and reads the copy back.
@@ -200,18 +241,12 @@ fn copy_log(source: &FileStorage, events: u64, into: &Path) -> Result<Verified, 
 /// Copies a keyring that a server may be changing: a copy that is whole opens, and knows every key of the log.
 fn copy_keyring(from: &Path, into: &Path, log: &Verified, used: u32) -> Result<(), BackupError> {
     let copied = into.join(KEYRING_FOLDER);
-    let wrapping_key = secrets::keyring_key(&copied)?;
+    copy_file(&from.with_file_name(KEYRING_KEY), into)?;
     for attempt in 1.. {
         if copied.exists() {
             fs::remove_dir_all(&copied).map_err(|source| failed(&copied, source))?;
         }
-        let whole = copy_folder(from, &copied).and_then(|()| {
-            let storage = Arc::new(FileStorage::existing(&copied)?);
-            let keyring = Keyring::open_read_only(storage, &wrapping_key, log.log)?.0;
-            keyring.people().try_for_each(|person| person.map(|_| ()))?;
-            let given = keyring.next_id().0 - 1;
-            if given < used { Err(BackupError::KeyringBehind { used, given }) } else { Ok(()) }
-        });
+        let whole = copy_folder(from, &copied).and_then(|()| knows_keys(&copied, log.log, used));
         match whole {
             Ok(()) => return Ok(()),
             Err(error) if attempt == ATTEMPTS_COUNT_MAX => return Err(error),

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::opening;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tidings_engine::ids::Position;
 use tidings_engine::log::{
     Damage, FileStorage, Finding, Inspection, RepairError, SegmentReport, excerpt, inspect, repair,
@@ -38,6 +38,9 @@ pub(crate) struct RepairArguments {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// Keyring of the log, which has to take it as it is after a repair; the one in --data when absent
+    #[arg(long, value_name = "DIR")]
+    keyring: Option<PathBuf>,
     #[command(flatten)]
     log: Arguments,
 }
@@ -156,15 +159,17 @@ fn mend(storage: &FileStorage, arguments: &RepairArguments, found: &Inspection) 
     match inspect(storage, known_durable) {
         Ok(after) => match after.finding {
             Finding::Damaged(damage) => fail(Exit::Damage, &format!("there is more: {damage}; inspect it again")),
-            Finding::Absent | Finding::Sound | Finding::Torn(_) => accept(&arguments.log.data),
+            Finding::Absent | Finding::Sound | Finding::Torn(_) => accept(arguments),
         },
         Err(error) => fail(Exit::Failed, &error),
     }
 }
 
 /// What was given up is given up on purpose: the keyring, which may know of it, has to take the log as it is now.
-fn accept(data: &Path) -> Exit {
-    match opening::accept_log(&data.join(LOG_FOLDER), &data.join(KEYRING_FOLDER)) {
+fn accept(arguments: &RepairArguments) -> Exit {
+    let data = &arguments.log.data;
+    let keyring = arguments.keyring.clone().unwrap_or_else(|| data.join(KEYRING_FOLDER));
+    match opening::accept_log(&data.join(LOG_FOLDER), &keyring) {
         Ok(_) => Exit::Done,
         Err(error) => fail(error.exit(), &format!("the log is repaired, and its keyring does not take it: {error}")),
     }
