@@ -26,5 +26,6 @@ pub mod request;
 pub mod session;
 pub mod snapshot;
 pub mod state;
+pub mod tickets;
 pub mod token;
 pub mod vault;

@@ -57,6 +57,12 @@ pub const IDEMPOTENCY_KEYS_TENANT_MAX: u32 = 1_000_000;
 pub const IDEMPOTENCY_KEYS_NODE_MAX: u32 = 8_000_000;
 /// Leeway of `exp`: 5 s.
 pub const TOKEN_LEEWAY_MS: i64 = 5_000;
+/// Life of a connect ticket: 30 s.
+pub const TICKET_MS_MAX: i64 = 30_000;
+/// Most connect tickets of one user that wait to be used: 32.
+pub const TICKETS_OF_ONE_MAX: u32 = 32;
+/// Most connect tickets that a node issues within the life of one: 65,536. About 100 bytes of memory each.
+pub const TICKETS_COUNT_MAX: usize = 65_536;
 
 const _: () = assert!(PAGE_BYTES_MAX < FRAME_BYTES_MAX, "a snapshot frame holds its page");
 const _: () = assert!(ITEM_BYTES_MAX <= PAGE_BYTES_MAX, "every item fits a page");

@@ -98,6 +98,8 @@ pub struct Public {
     pub webtransport: Option<String>,
     /// Such as `wss://notify.example/v1/connect/websocket`.
     pub websocket: Option<String>,
+    /// Such as `https://notify.example/v1/connect/events`.
+    pub events: Option<String>,
 }
 
 /// Which pages may connect.

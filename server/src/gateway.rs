@@ -12,7 +12,7 @@ use crate::origins::Origins;
 use crate::receipt::Receipts;
 use crate::telemetry::SECURITY;
 use crate::writer::{Job, Writer};
-use crate::{clock, dev_token};
+use crate::{clock, dev_token, entropy};
 use data_encoding::BASE32_DNSSEC;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ use tidings_engine::keys::Keys;
 use tidings_engine::limits::Limits;
 use tidings_engine::rejection::Rejection;
 use tidings_engine::session::{Input, Session, SessionContext};
+use tidings_engine::tickets::IssuedTicket;
 use tidings_engine::token::Verifier;
 use tidings_wire::{CloseCode, Receipt, ReplyCode};
 use tokio::sync::oneshot;
@@ -99,20 +100,23 @@ pub struct Server {
     own: Weak<Self>,
 }
 
-/// A place of a connection, given back when dropped.
-pub struct Ticket {
+/// A place of a connection, given back when the last copy is dropped.
+#[derive(Clone)]
+pub struct Ticket(Arc<Place>);
+
+struct Place {
     id: TicketId,
     admission: Arc<Mutex<Admission>>,
 }
 
 impl Ticket {
     /// Its name for the admission.
-    pub(crate) const fn id(&self) -> TicketId {
-        self.id
+    pub(crate) fn id(&self) -> TicketId {
+        self.0.id
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Place {
     fn drop(&mut self) {
         self.admission.lock().release(self.id);
     }
@@ -235,7 +239,7 @@ impl Gateway for Server {
         }
         let admitted = self.admission.lock().admit(asked.address.ip(), clock::now());
         match admitted {
-            Ok(id) => Ok(Ticket { id, admission: Arc::clone(&self.admission) }),
+            Ok(id) => Ok(Ticket(Arc::new(Place { id, admission: Arc::clone(&self.admission) }))),
             Err(refusal) => {
                 metrics::counter!("tidings_refusals_total", "code" => "admission").increment(1);
                 warn!(target: SECURITY, event = "refused", reason = "admission", carrier = asked.carrier.name(),
@@ -358,6 +362,19 @@ impl Api for Server {
         self.auditing.answer(self, &grant, question).await
     }
 
+    fn ticket(&self, grant: &Arc<Grant>) -> Result<IssuedTicket, Rejection> {
+        let entropy = entropy::bytes().map_err(|_| Rejection::Internal)?;
+        self.context.issue_ticket(Arc::clone(grant), entropy, clock::now()).inspect_err(|rejection| {
+            let limit = match rejection {
+                Rejection::RateLimited { .. } => "tickets_of_one_max",
+                _ => "tickets_count_max",
+            };
+            metrics::counter!("tidings_limit_hits_total", "limit" => limit).increment(1);
+            warn!(target: SECURITY, event = "limit_hit", carrier = CarrierKind::Http.name(), limit,
+                tenant = &*grant.tenant, subject = &*grant.subject);
+        })
+    }
+
     fn cursor(&self, grant: &Grant, position: Position) -> String {
         self.cursor_at(grant, position)
     }
@@ -372,10 +389,13 @@ impl Api for Server {
         let webtransport = self.public.webtransport.clone().unwrap_or_else(own_webtransport);
         let own_websocket = || format!("{ws}://{host}/v1/connect/websocket");
         let websocket = self.public.websocket.clone().unwrap_or_else(own_websocket);
+        let own_events = || format!("{http}://{host}/v1/connect/events");
+        let events = self.public.events.clone().unwrap_or_else(own_events);
         let hashes: Vec<&String> = self.pinned.iter().collect();
         json!({
             "webtransport": { "url": webtransport, "certificateHashes": hashes },
             "websocket": { "url": websocket },
+            "events": { "url": events },
             "http": { "url": format!("{http}://{host}") },
         })
     }

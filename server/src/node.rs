@@ -173,11 +173,7 @@ impl Node {
             Some(tls) => Certificate::read(tls)?,
             None => Certificate::self_signed()?,
         };
-        let quic_options = QuicOptions {
-            handshake: Duration::from_millis(config.limits.handshake_ms_max),
-            idle: Duration::from_millis(config.limits.idle_ms_max + config.limits.ping_ms),
-            ..QuicOptions::default()
-        };
+        let quic_options = quic_options(&config);
         let Listeners { endpoint, http, admin, addresses } =
             Listeners::bind(&config, certificate.resolver(), &quic_options).await?;
         let verifier = Arc::new(verifier::build(&config, dev_key.as_ref())?);
@@ -222,8 +218,7 @@ impl Node {
         let files = if is_dev { Assets { files: assets::ASSETS.to_vec() } } else { Assets::default() };
         let router = http::router(Arc::clone(&server), host.clone(), files);
         let tls = if addresses.is_secure { Some(certificate.https().map_err(CertificateError::Key)?) } else { None };
-        let handshake = Duration::from_millis(config.limits.handshake_ms_max);
-        tokio::spawn(tcp::serve(http, router, host.clone(), TcpOptions { tls, handshake }));
+        tokio::spawn(tcp::serve(http, router, host.clone(), tcp_options(&config, tls)));
         tokio::spawn(quic::serve(endpoint.clone(), host.clone(), quic_options));
         let administration =
             telemetry::admin_routes(metrics.clone()).merge(checkpoints::admin_routes(keeping.checkpoints.clone()));
@@ -285,6 +280,22 @@ impl Node {
         }
         self.keeping.end().await;
         Exit::Done
+    }
+}
+
+fn quic_options(config: &Config) -> QuicOptions {
+    QuicOptions {
+        handshake: Duration::from_millis(config.limits.handshake_ms_max),
+        idle: Duration::from_millis(config.limits.idle_ms_max + config.limits.ping_ms),
+        ..QuicOptions::default()
+    }
+}
+
+fn tcp_options(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> TcpOptions {
+    TcpOptions {
+        tls,
+        handshake: Duration::from_millis(config.limits.handshake_ms_max),
+        unacknowledged: Duration::from_millis(config.limits.idle_ms_max),
     }
 }
 

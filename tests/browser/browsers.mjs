@@ -186,9 +186,9 @@ class FirefoxTab {
   }
 }
 
-/** Firefox reports a WebSocket that was refused, or given up because the other carrier was faster, as an error of the page. */
+/** Firefox reports a stream that was refused, or given up because another carrier was faster, as an error of the page. */
 function noteError(faults, text) {
-  if (!/connection to .*wss?:|connection to the server at wss?:/.test(text)) faults.push(text);
+  if (!/connection to .*wss?:|connection to the server at (wss?:|\S+\/v1\/connect\/events)/.test(text)) faults.push(text);
 }
 
 /** A refused connection is reported by the browser itself and is expected; what breaks a policy or throws is not. */

@@ -8,12 +8,13 @@ import { parseArgs } from 'node:util';
 import { launch } from './browsers.mjs';
 import { Server } from './server.mjs';
 import * as accessibility from './suites/accessibility.mjs';
+import * as events from './suites/events.mjs';
 import * as marks from './suites/marks.mjs';
 import * as publish from './suites/publish.mjs';
 import * as restart from './suites/restart.mjs';
 import * as udpBlocked from './suites/udp-blocked.mjs';
 
-const SUITES = { publish, marks, restart, 'udp-blocked': udpBlocked, accessibility };
+const SUITES = { publish, marks, restart, 'udp-blocked': udpBlocked, events, accessibility };
 const BROWSERS = /** @type {const} */ (['chromium', 'firefox']);
 const CARRIERS = ['webtransport', 'websocket'];
 /** Longest time one test may take, in milliseconds. */

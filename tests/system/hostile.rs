@@ -120,7 +120,7 @@ impl World {
 }
 
 fn hello(token: &str) -> ClientFrame {
-    ClientFrame::Hello(Hello { token: token.to_owned(), client: None, subscribe: Vec::new() })
+    ClientFrame::Hello(Hello { token: token.to_owned(), ticket: None, client: None, subscribe: Vec::new() })
 }
 
 fn refused_over(carrier: &'static str) -> impl Fn(&Value) -> bool {

@@ -112,7 +112,7 @@ async fn open(connector: &Connector, place: &Place, token: String) -> Result<Cli
         }
         Language::Tidings => {
             let subscribe = vec![SubscribeTo { inbox: InboxName::Me, from: None }];
-            let hello = Hello { token, client: Some("load".to_owned()), subscribe };
+            let hello = Hello { token, ticket: None, client: Some("load".to_owned()), subscribe };
             client.send(&ClientFrame::Hello(hello)).await?;
             loop {
                 match client.recv().await? {

@@ -12,7 +12,7 @@
 //! let connector = Connector::new(&Trust::System);
 //! let places = connector.discover("http://127.0.0.1:8080").await?;
 //! let mut client = connector.connect_to(&places, Transport::WebTransport).await?;
-//! client.send(&ClientFrame::Hello(Hello { token, client: None, subscribe: Vec::new() })).await?;
+//! client.send(&ClientFrame::Hello(Hello { token, ticket: None, client: None, subscribe: Vec::new() })).await?;
 //! println!("{:?}", client.recv().await?);
 //! # Ok(())
 //! # }

@@ -68,9 +68,17 @@ impl Session {
             Ok(ClientFrame::Hello(hello)) if stream == Stream::Ordered => hello,
             _ => return self.refuse(CloseCode::Unauthenticated, "frame_before_hello"),
         };
-        let Hello { token, client, subscribe } = hello;
-        let grant = match self.context.verifier().verify(&self.context.keys, &token, now) {
-            Ok(grant) => Arc::new(grant),
+        let Hello { token, ticket, client, subscribe } = hello;
+        let verified = match ticket {
+            None => self.context.verifier().verify(&self.context.keys, &token, now).map(Arc::new),
+            Some(_) if !token.is_empty() => return self.refuse(CloseCode::Unauthenticated, "token_and_ticket"),
+            Some(ticket) => match self.context.redeem_ticket(&ticket, now) {
+                Some(grant) => Ok(grant),
+                None => return self.refuse(CloseCode::Unauthenticated, "ticket"),
+            },
+        };
+        let grant = match verified {
+            Ok(grant) => grant,
             Err(error) => return self.refuse(error.close_code(), error.word()),
         };
         let (tenant_stream, stream) = (grant.tenant_stream, grant.stream);

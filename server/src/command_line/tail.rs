@@ -80,8 +80,12 @@ impl Follower<'_> {
             Err(error) => return Ok(Ended::ForGood(error.to_string())),
         };
         let subscribe = vec![SubscribeTo { inbox: self.inbox.clone(), from: self.cursor.clone() }];
-        let hello =
-            Hello { token, client: Some(concat!("tidings-tail/", env!("CARGO_PKG_VERSION")).to_owned()), subscribe };
+        let hello = Hello {
+            token,
+            ticket: None,
+            client: Some(concat!("tidings-tail/", env!("CARGO_PKG_VERSION")).to_owned()),
+            subscribe,
+        };
         client.send(&ClientFrame::Hello(hello)).await?;
         self.frames(&mut client, backoff).await
     }

@@ -70,7 +70,7 @@ impl Conversation {
     ) -> Result<Self, ClientError> {
         let mut opened = Self::connect(addresses, transport).await?;
         let subscribe = follow.into_iter().map(|(inbox, from)| SubscribeTo { inbox, from }).collect();
-        let hello = Hello { token: token.to_owned(), client: Some("testkit".to_owned()), subscribe };
+        let hello = Hello { token: token.to_owned(), ticket: None, client: Some("testkit".to_owned()), subscribe };
         opened.client.send(&ClientFrame::Hello(hello)).await?;
         match opened.next().await? {
             ServerFrame::Welcome { .. } => Ok(opened),

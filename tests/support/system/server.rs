@@ -26,12 +26,13 @@ pub(crate) struct Launch {
     data: PathBuf,
     config: Option<PathBuf>,
     addresses: Option<Addresses>,
+    log: Option<&'static str>,
 }
 
 impl Launch {
     /// A server under `--dev` on free ports with its data in `data`.
     pub(crate) fn new(data: &Path) -> Self {
-        Self { data: data.to_owned(), config: None, addresses: None }
+        Self { data: data.to_owned(), config: None, addresses: None, log: None }
     }
 
     /// Writes a configuration file into the folder beside the data, and has the server read it.
@@ -39,6 +40,11 @@ impl Launch {
         let path = self.data.with_extension("toml");
         std::fs::write(&path, text).expect("the folder of a test can be written");
         Self { config: Some(path), ..self }
+    }
+
+    /// Has the server log at another level than `info`.
+    pub(crate) fn with_log(self, level: &'static str) -> Self {
+        Self { log: Some(level), ..self }
     }
 
     /// The ports of an earlier server.
@@ -72,6 +78,7 @@ impl Launch {
             command.args([flag, address.trim_start_matches("http://")]);
         }
         command.env_remove("TIDINGS_LOG").env_remove("RUST_LOG");
+        command.envs(self.log.map(|level| ("TIDINGS_LOG", level)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary under test can be started");
         let stdout = child.stdout.take().expect("it was piped above");

@@ -20,10 +20,12 @@ pub enum CarrierKind {
     WebTransport,
     /// Our own ALPN over QUIC.
     RawQuic,
+    /// Server-sent events over HTTP: server to client only.
+    Events,
 }
 
 impl CarrierKind {
-    /// The name in logs, metrics and `welcome`: `http`, `websocket`, `webtransport` or `quic`.
+    /// The name in logs, metrics and `welcome`: `http`, `websocket`, `webtransport`, `quic` or `events`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -31,6 +33,7 @@ impl CarrierKind {
             Self::WebSocket => "websocket",
             Self::WebTransport => "webtransport",
             Self::RawQuic => "quic",
+            Self::Events => "events",
         }
     }
 }
@@ -54,7 +57,7 @@ pub enum Received {
         /// The frame.
         bytes: Bytes,
     },
-    /// A sign of life of the carrier itself: a WebSocket ping or pong.
+    /// A sign of life of the carrier itself: a WebSocket ping or pong, or all that was sent as events has been taken.
     Alive,
     /// Something that is no frame. What follows is up to the session.
     Fault {

@@ -4,6 +4,7 @@ use crate::carrier::{CarrierEnd, CarrierKind, Close, FrameFault, StreamKind};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tidings_engine::ids::Time;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -11,8 +12,8 @@ use tokio_util::task::TaskTracker;
 
 /// The server as adapters see it.
 pub trait Gateway: Send + Sync + 'static {
-    /// A place taken by a connection; dropping it gives the place back.
-    type Ticket: Send + 'static;
+    /// A place taken by a connection; dropping the last copy gives the place back.
+    type Ticket: Clone + Send + Sync + 'static;
     /// The conversation on one connection.
     type Protocol: Protocol;
 
@@ -72,6 +73,34 @@ pub struct Peer {
     pub origin: Option<String>,
     /// The `User-Agent` header, as far as it is text.
     pub user_agent: Option<String>,
+}
+
+/// The place of an HTTP connection. The first session on the connection stands in it; a further one needs its own.
+///
+/// Each request of the connection carries it among its extensions.
+#[derive(Debug)]
+pub struct ConnectionPlace<T> {
+    ticket: T,
+    is_lent: Arc<AtomicBool>,
+}
+
+impl<T: Clone> ConnectionPlace<T> {
+    /// The place of a connection that nobody stands in yet.
+    pub fn new(ticket: T) -> Self {
+        Self { ticket, is_lent: Arc::default() }
+    }
+
+    /// Lends the place, once. It is given back when both the session and the connection have ended.
+    #[must_use]
+    pub fn lend(&self) -> Option<T> {
+        (!self.is_lent.swap(true, Ordering::Relaxed)).then(|| self.ticket.clone())
+    }
+}
+
+impl<T: Clone> Clone for ConnectionPlace<T> {
+    fn clone(&self) -> Self {
+        Self { ticket: self.ticket.clone(), is_lent: Arc::clone(&self.is_lent) }
+    }
 }
 
 /// The conversation on one connection, driven by [`drive`](crate::driver::drive).

@@ -6,6 +6,9 @@
 pub mod carrier;
 pub mod certificate;
 pub mod driver;
+pub mod events;
+mod events_pipe;
+mod events_text;
 pub mod framing;
 pub mod gateway;
 pub mod http;

@@ -4,7 +4,7 @@
 //! for at shutdown.
 
 use crate::carrier::CarrierKind;
-use crate::gateway::{Admission, Gateway, Host};
+use crate::gateway::{Admission, ConnectionPlace, Gateway, Host};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
@@ -32,6 +32,9 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// How often a silent HTTP/2 peer is asked whether it is alive, and how long its answer may take.
 const HTTP2_KEEP_ALIVE: Duration = Duration::from_secs(20);
 
+/// Most bytes of an HTTP/2 stream's answer that wait in the library: 16 KiB. A slow reader costs its outbox and no more.
+const HTTP2_SEND_BYTES_MAX: usize = 16 * 1024;
+
 /// How long the loop waits when the system has no more connections to give.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
@@ -42,11 +45,14 @@ pub struct TcpOptions {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// How long a peer may take for the TLS handshake, and for the head of each HTTP/1.1 request. Default 10 s.
     pub handshake: Duration,
+    /// How long a peer may acknowledge nothing of what it was sent. Default 60 s: the idle time of a session, because a
+    /// reader of events answers no ping.
+    pub unacknowledged: Duration,
 }
 
 impl Default for TcpOptions {
     fn default() -> Self {
-        Self { tls: None, handshake: Duration::from_secs(10) }
+        Self { tls: None, handshake: Duration::from_secs(10), unacknowledged: Duration::from_secs(60) }
     }
 }
 
@@ -104,18 +110,18 @@ async fn connection<G: Gateway>(
     host: Host<G>,
     options: TcpOptions,
 ) {
-    // Deltas are small and must not wait for an acknowledgement of what went before.
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = prepare(&stream, options.unacknowledged) {
         debug!(%address, %error, "connection ended before it was served");
         return;
     }
+    let place = ConnectionPlace::new(ticket);
     let served = match options.tls.clone() {
-        None => serve_http(stream, Version::Http1, address, router, &host, &options).await,
+        None => serve_http(stream, Version::Http1, (address, place), router, &host, &options).await,
         Some(tls) => match tokio::time::timeout(options.handshake, TlsAcceptor::from(tls).accept(stream)).await {
             Ok(Ok(stream)) => {
                 let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let version = if is_http2 { Version::Http2 } else { Version::Http1 };
-                serve_http(stream, version, address, router, &host, &options).await
+                serve_http(stream, version, (address, place), router, &host, &options).await
             }
             Ok(Err(error)) => Err(error.into()),
             Err(elapsed) => Err(elapsed.into()),
@@ -127,7 +133,14 @@ async fn connection<G: Gateway>(
         }
         debug!(%address, error, "HTTP connection failed");
     }
-    drop(ticket);
+}
+
+/// Deltas are small and must not wait for an acknowledgement of what went before; and who acknowledges nothing is gone.
+fn prepare(stream: &TcpStream, unacknowledged: Duration) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    rustix::net::sockopt::set_tcp_user_timeout(stream, u32::try_from(unacknowledged.as_millis()).unwrap_or(u32::MAX))?;
+    Ok(())
 }
 
 /// A peer that has asked for nothing within its time. One that has asked before may be silent as long as it likes.
@@ -140,7 +153,7 @@ type ServeError = Box<dyn std::error::Error + Send + Sync>;
 async fn serve_http<G: Gateway>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     version: Version,
-    address: SocketAddr,
+    (address, place): (SocketAddr, ConnectionPlace<G::Ticket>),
     router: Router,
     host: &Host<G>,
     options: &TcpOptions,
@@ -151,6 +164,7 @@ async fn serve_http<G: Gateway>(
         has_asked.store(true, Ordering::Relaxed);
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(address));
+        request.extensions_mut().insert(place.clone());
         router.clone().oneshot(request)
     });
     let io = TokioIo::new(stream);
@@ -175,6 +189,7 @@ async fn serve_http<G: Gateway>(
             builder
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(HTTP2_STREAMS_MAX)
+                .max_send_buf_size(HTTP2_SEND_BYTES_MAX)
                 .max_header_list_size(HEAD_BYTES_MAX as u32)
                 .keep_alive_interval(HTTP2_KEEP_ALIVE)
                 .keep_alive_timeout(HTTP2_KEEP_ALIVE);

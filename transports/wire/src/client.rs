@@ -61,8 +61,12 @@ pub enum ClientFrame {
 /// The first frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// The token.
+    /// The token; absent where there is a ticket.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub token: String,
+    /// A connect ticket instead of the token: worth one connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// Name and version of the client, for the operator's eyes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,

@@ -68,6 +68,33 @@ fn anything_but_a_good_hello_first_is_refused() {
 }
 
 #[test]
+fn a_ticket_opens_one_session_and_not_beside_a_token() {
+    let giver = Fixture::open(Limits::default(), "user");
+    let grant = giver.session.grant().map(std::sync::Arc::clone).unwrap();
+    let ticket = |byte| {
+        let issued = giver.context.issue_ticket(std::sync::Arc::clone(&grant), [byte; 20], NOW).unwrap();
+        issued.text
+    };
+    let come = |giver: &Fixture, hello: serde_json::Value| {
+        let mut fixture = Fixture::new(Limits::default());
+        fixture.session = crate::session::Session::new("s2", std::sync::Arc::clone(&giver.context), NOW);
+        fixture.send(&hello);
+        fixture.give(Input::Admitted(Ok(())));
+        fixture.give(Input::Observed(Ok(())));
+        fixture
+    };
+    let (first, second) = (ticket(1), ticket(2));
+    let hello = json!({"type": "hello", "ticket": first});
+    let welcome = come(&giver, hello.clone()).frame();
+    assert_eq!((&welcome["type"], &welcome["subject"]), (&json!("welcome"), &json!("ada")));
+    come(&giver, hello).assert_closed(CloseCode::Unauthenticated);
+    let both = json!({"type": "hello", "ticket": second, "token": token("ada", "user", 60_000)});
+    come(&giver, both).assert_closed(CloseCode::Unauthenticated);
+    come(&giver, json!({"type": "hello", "token": second})).assert_closed(CloseCode::Unauthenticated);
+    assert_eq!(come(&giver, json!({"type": "hello", "ticket": second})).types(), ["welcome"]);
+}
+
+#[test]
 fn hello_must_come_in_time_and_signs_of_life_do_not_prolong_it() {
     let mut fixture = Fixture::new(Limits::default());
     assert_eq!(fixture.session.poll_timeout(), Some(NOW.plus(10_000)));

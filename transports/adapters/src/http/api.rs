@@ -15,6 +15,7 @@ use tidings_engine::item::Filter;
 use tidings_engine::keys::Keys;
 use tidings_engine::rejection::Rejection;
 use tidings_engine::request::{Events, Replay, StateAt};
+use tidings_engine::tickets::IssuedTicket;
 use tidings_wire::{Counts, InboxName, Item, PageQuery, Receipt, ReplyCode};
 
 /// Who calls, for the security log and the rates.
@@ -145,6 +146,12 @@ pub trait Api: Send + Sync + 'static {
         grant: Arc<Grant>,
         question: AuditQuestion,
     ) -> impl Future<Output = Result<AuditAnswer, Rejection>> + Send;
+
+    /// A ticket for one connection of whoever holds the grant. Logs its own refusals.
+    ///
+    /// # Errors
+    /// As [`Tickets::issue`](tidings_engine::tickets::Tickets::issue).
+    fn ticket(&self, grant: &Arc<Grant>) -> Result<IssuedTicket, Rejection>;
 
     /// The cursor of a position for the grant's tenant.
     fn cursor(&self, grant: &Grant, position: Position) -> String;

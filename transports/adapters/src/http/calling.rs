@@ -99,14 +99,14 @@ pub(super) fn told(done: &Done, answer: impl IntoResponse) -> Response {
 
 const fn needed_right(access: Access, inbox: &InboxName) -> Option<Right> {
     match (access, inbox) {
-        (Access::Open, _) => None,
+        (Access::Open | Access::Session | Access::Authenticated, _) => None,
         (Access::Holder(right), _) | (Access::Inbox { tenant: right }, InboxName::Tenant) => Some(right),
         (Access::Inbox { .. }, _) => Some(Right::OwnInbox),
     }
 }
 
 /// The token; `None` where there is none, two, one of another scheme, or one that is too long to look at.
-fn token(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
     let mut found = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (found.next(), found.next()) else { return None };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;

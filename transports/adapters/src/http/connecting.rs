@@ -1,4 +1,4 @@
-//! Where the carriers are, and the one of them that begins as an HTTP request.
+//! Where the carriers are, and the one of them that an HTTP request becomes.
 
 use super::api::{Api, Caller};
 use super::cors;
@@ -33,9 +33,16 @@ fn refusal(refused: UpgradeRefused) -> Refusal {
         UpgradeRefused::NotAHandshake(_) => Refusal::invalid("a WebSocket handshake of version 13 is expected here"),
         UpgradeRefused::Subprotocol => Refusal::invalid(format!("{refused}")),
         UpgradeRefused::Origin => Refusal::new(ReplyCode::Forbidden, "pages of this origin are not allowed"),
-        UpgradeRefused::Place(Refused::TooMany | Refused::ValidateFirst) => {
+        UpgradeRefused::Place(refused) => no_place(refused),
+    }
+}
+
+/// The refusal of a session that gets no place.
+pub(super) fn no_place(refused: Refused) -> Refusal {
+    match refused {
+        Refused::TooMany | Refused::ValidateFirst => {
             Refusal::new(ReplyCode::RateLimited, "too many connections from this address")
         }
-        UpgradeRefused::Place(Refused::Full) => Refusal::new(ReplyCode::Unavailable, "the server is full"),
+        Refused::Full => Refusal::new(ReplyCode::Unavailable, "the server is full"),
     }
 }

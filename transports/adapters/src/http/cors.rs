@@ -12,7 +12,8 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PATCH, DELETE"
 
 /// All that clients send on every call: each missing one would fail the call.
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "Content-Type, Novu-API-Version, Novu-Client-Version, Authorization, Novu-Application-Identifier, Idempotency-Key",
+    "Content-Type, Novu-API-Version, Novu-Client-Version, Authorization, Novu-Application-Identifier, Idempotency-Key, \
+     Last-Event-ID",
 );
 
 const EXPOSED: HeaderValue = HeaderValue::from_static("X-Request-Id, Idempotency-Replay, Retry-After");

@@ -10,6 +10,7 @@ mod calling;
 mod connecting;
 mod cors;
 mod erasing;
+mod eventing;
 mod marking;
 mod openapi;
 mod openapi_audit;

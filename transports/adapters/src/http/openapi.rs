@@ -2,6 +2,7 @@
 
 use super::api::Work;
 use super::auditing::LINES_OF_JSON;
+use super::eventing::EVENT_STREAM;
 use super::openapi_audit;
 use super::problem::PROBLEM_JSON;
 use super::routes::{Access, Operation, Payload, Route, served};
@@ -26,7 +27,10 @@ pub fn openapi(dev: bool) -> Value {
         },
         "paths": paths,
         "components": {
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } },
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "ticket": { "type": "apiKey", "in": "query", "name": "ticket" },
+            },
             "schemas": schemas(),
         },
     })
@@ -36,7 +40,7 @@ fn operation(route: &Route) -> Value {
     let mut operation = json!({
         "operationId": operation_id(route),
         "summary": route.summary,
-        "security": if route.access == Access::Open { json!([]) } else { json!([{ "token": [] }]) },
+        "security": security(route.access),
         "parameters": parameters(route),
         "responses": {
             route.status.to_string(): success(route),
@@ -52,11 +56,22 @@ fn operation(route: &Route) -> Value {
     operation
 }
 
+fn security(access: Access) -> Value {
+    match access {
+        Access::Open => json!([]),
+        Access::Session => json!([{ "token": [] }, { "ticket": [] }]),
+        Access::Authenticated | Access::Holder(_) | Access::Inbox { .. } => json!([{ "token": [] }]),
+    }
+}
+
 fn success(route: &Route) -> Value {
     match route.answer {
         Some(schema) => {
-            let lines = route.operation == Operation::AuditEvents;
-            let media_type = if lines { LINES_OF_JSON } else { "application/json" };
+            let media_type = match route.operation {
+                Operation::AuditEvents => LINES_OF_JSON,
+                Operation::Events => EVENT_STREAM,
+                _ => "application/json",
+            };
             json!({ "description": "Done.", "content": content(media_type, schema) })
         }
         None => json!({ "description": "Done." }),
@@ -76,8 +91,15 @@ fn parameters(route: &Route) -> Vec<Value> {
     let is_audit = route.access == Access::Holder(Right::Audit);
     parameters.extend(route.query.iter().map(|name| match is_audit {
         true => openapi_audit::query_parameter(name),
+        false if route.operation == Operation::Events => events_parameter(name),
         false => query_parameter(name),
     }));
+    if route.operation == Operation::Events {
+        let description = "Cursor to go on from; the id of the last event that arrived. It goes before `from`.";
+        let schema = json!({ "type": "string" });
+        parameters
+            .push(json!({ "name": "Last-Event-ID", "in": "header", "description": description, "schema": schema }));
+    }
     if route.work == Work::Command {
         parameters.push(json!({
             "name": "Idempotency-Key",
@@ -87,6 +109,15 @@ fn parameters(route: &Route) -> Vec<Value> {
         }));
     }
     parameters
+}
+
+fn events_parameter(name: &str) -> Value {
+    let (schema, description) = match name {
+        "inbox" => (json!({ "enum": ["me", "tenant", "audit"], "default": "me" }), "Which inbox."),
+        "ticket" => (json!({ "type": "string" }), "A connect ticket, where no token can be sent."),
+        _ => (json!({ "type": "string" }), "Cursor to go on from, where Last-Event-ID cannot be sent."),
+    };
+    json!({ "name": name, "in": "query", "description": description, "schema": schema })
 }
 
 fn query_parameter(name: &str) -> Value {

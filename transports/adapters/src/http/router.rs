@@ -7,7 +7,7 @@ use super::openapi::openapi;
 use super::problem::Refusal;
 use super::routes::{Access, Operation, Route, served};
 use super::surround::surround;
-use super::{auditing, connecting, erasing, marking, probing, publishing, reading};
+use super::{auditing, connecting, erasing, eventing, marking, probing, publishing, reading};
 use crate::gateway::{Gateway, Host};
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -70,13 +70,14 @@ async fn answer<A: Api, G: Gateway>(
 ) -> Result<Response, Refusal> {
     let api = server.api.as_ref();
     let caller = request.extensions_mut().remove::<Caller>().ok_or(Rejection::Internal)?;
-    if route.access != Access::Open {
+    if !matches!(route.access, Access::Open | Access::Session) {
         let call = Call::enter(api, route, id, &caller, request).await?;
         return answer_call(call, route.operation).await;
     }
     match route.operation {
         Operation::Discovery => Ok(connecting::discovery(api, &request)),
         Operation::WebSocket => connecting::upgrade(&server.host, caller, request),
+        Operation::Events => eventing::stream(api, &server.host, route, caller, request).await,
         Operation::Health => Ok(probing::health()),
         Operation::Ready => probing::readiness(api),
         Operation::AuditSchema => Ok(auditing::schema()),
@@ -88,6 +89,7 @@ async fn answer<A: Api, G: Gateway>(
 
 async fn answer_call<A: Api>(call: Call<'_, A>, operation: Operation) -> Result<Response, Refusal> {
     match operation {
+        Operation::Ticket => eventing::ticket(&call),
         Operation::Publish => publishing::published(call).await,
         Operation::Retract => publishing::retracted(call).await,
         Operation::Erase => erasing::erased(call).await,

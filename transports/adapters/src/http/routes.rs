@@ -45,6 +45,10 @@ impl Verb {
 pub enum Access {
     /// Anybody, without a token.
     Open,
+    /// Who holds a good token, whatever it permits.
+    Authenticated,
+    /// Who holds a good token, or a connect ticket: a session is opened by it, and decides.
+    Session,
     /// Who holds a token that gives the right.
     Holder(Right),
     /// Who holds a token for the inbox that the query parameter `inbox` names: [`Right::OwnInbox`] for `me`, which is the
@@ -88,6 +92,10 @@ pub enum Operation {
     Discovery,
     /// Becomes a WebSocket.
     WebSocket,
+    /// Becomes a stream of server-sent events.
+    Events,
+    /// Gives a ticket for one connection.
+    Ticket,
     /// Publishes a notification.
     Publish,
     /// Takes a notification back.
@@ -137,7 +145,7 @@ pub struct Route {
     pub access: Access,
     /// Which rate it counts against, where there is a token.
     pub work: Work,
-    /// Query parameters; any other one is refused on a route that needs a token. Lists are written `name[]`.
+    /// Query parameters; any other one is refused on a route that needs a token or a ticket. Lists are written `name[]`.
     pub query: &'static [&'static str],
     /// What the request carries.
     pub payload: Payload,
@@ -152,6 +160,7 @@ pub struct Route {
 }
 
 const INBOX_QUERY: &[&str] = &["inbox"];
+const EVENTS_QUERY: &[&str] = &["inbox", "from", "ticket"];
 const COUNT_QUERY: &[&str] = &["inbox", "filters"];
 const LIST_QUERY: &[&str] = &[
     "inbox",
@@ -242,6 +251,22 @@ pub const ROUTES: &[Route] = &[
         status: 101,
         answer: None,
         ..open(crate::websocket::PATH, Operation::WebSocket, "", "Becomes a WebSocket of subprotocol tidings.v1.")
+    },
+    Route {
+        access: Access::Session,
+        query: EVENTS_QUERY,
+        ..open(crate::events::PATH, Operation::Events, "EventStream", "Follows an inbox by server-sent events.")
+    },
+    Route {
+        verb: Verb::Post,
+        access: Access::Authenticated,
+        status: 201,
+        ..open(
+            "/v1/connect/ticket",
+            Operation::Ticket,
+            "TicketAnswer",
+            "A ticket for one event stream, for pages whose EventSource can send no token.",
+        )
     },
     Route {
         verb: Verb::Post,

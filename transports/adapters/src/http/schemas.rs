@@ -13,6 +13,10 @@ pub(super) fn schemas() -> Value {
         "DevTokenRequest": object(&["tenant", "user"], json!({ "tenant": string(), "user": string(), "roles": strings() })),
         "Discovery": discovery(),
         "Erase": object(&["subscriberId"], json!({ "subscriberId": { "type": "string", "maxLength": 128 } })),
+        "EventStream": {
+            "type": "string",
+            "description": "Events named by the type of their frame, with its cursor as id and its JSON as data.",
+        },
         "Filter": filter(),
         "Health": object(&["status"], json!({ "status": { "const": "ok" } })),
         "Item": item(),
@@ -20,6 +24,9 @@ pub(super) fn schemas() -> Value {
         "OpenApi": { "type": "object" },
         "PageAnswer": page_answer(),
         "Problem": problem(),
+        "TicketAnswer": object(&["data"], json!({
+            "data": object(&["ticket", "expiresAt"], json!({ "ticket": string(), "expiresAt": time() })),
+        })),
         "Publish": publish(),
         "PublishedAnswer": published_answer(),
         "Ready": object(&["status", "warnings"], json!({ "status": { "const": "ok" }, "warnings": strings() })),

@@ -72,9 +72,14 @@ impl Places {
     }
 }
 
-pub struct Ticket(Arc<Places>);
+#[derive(Clone)]
+pub struct Ticket {
+    _place: Arc<Place>,
+}
 
-impl Drop for Ticket {
+pub struct Place(Arc<Places>);
+
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Ordering::SeqCst);
         self.0.changed.notify_waiters();
@@ -123,7 +128,7 @@ impl State {
 impl Recorder {
     pub fn ticket(&self) -> Ticket {
         self.places.taken.fetch_add(1, Ordering::SeqCst);
-        Ticket(Arc::clone(&self.places))
+        Ticket { _place: Arc::new(Place(Arc::clone(&self.places))) }
     }
 }
 
@@ -259,7 +264,12 @@ impl Server {
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
             Arc::new(tls)
         });
-        tokio::spawn(tcp::serve(listener, router, host.clone(), tcp::TcpOptions { tls, handshake }));
+        tokio::spawn(tcp::serve(
+            listener,
+            router,
+            host.clone(),
+            tcp::TcpOptions { tls, handshake, ..tcp::TcpOptions::default() },
+        ));
         tokio::spawn(quic::serve(endpoint, host.clone(), options));
         let mut certificate_hash = [0; 32];
         for (index, byte) in certificate_hash.iter_mut().enumerate() {

@@ -13,6 +13,7 @@ use tidings_engine::grant::{Grant, Role};
 use tidings_engine::ids::{Position, Time};
 use tidings_engine::keys::{Keys, StreamKind as Stream};
 use tidings_engine::rejection::Rejection;
+use tidings_engine::tickets::IssuedTicket;
 use tidings_wire::{Counts, Item, Receipt};
 use tokio::sync::Notify;
 
@@ -182,6 +183,10 @@ impl Api for Fake {
         };
         self.audited.lock().push(question);
         Ok(answer)
+    }
+
+    fn ticket(&self, grant: &Arc<Grant>) -> Result<IssuedTicket, Rejection> {
+        Ok(IssuedTicket { text: format!("ticket-of-{}", grant.subject), expires: NOW.plus(30_000) })
     }
 
     fn cursor(&self, _: &Grant, position: Position) -> String {

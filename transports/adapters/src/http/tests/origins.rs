@@ -74,6 +74,7 @@ async fn a_preflight_allows_the_headers_of_the_clients_for_two_hours() {
         "Authorization",
         "Novu-Application-Identifier",
         "Idempotency-Key",
+        "Last-Event-ID",
     ] {
         assert!(headers.contains(&name), "{name}");
     }
