@@ -141,13 +141,12 @@ impl Table {
                 order_key: *order_key,
                 what: What::Item { ordinal },
             });
-        // What arrived and went since then was never known.
-        let never_known = |order_key: u64| order_key > since.position.0 + 1;
-        let gone = self
-            .tombstones
-            .iter()
-            .filter(|gone| !since.knows(gone.at, gone.order_key) && !never_known(gone.order_key))
-            .map(|gone| Found { event: gone.at, order_key: gone.order_key, what: What::Gone(gone.notification) });
+        // Also what arrived after the place: a page that was read later may have shown it to the follower.
+        let gone = self.tombstones.iter().filter(|gone| !since.knows(gone.at, gone.order_key)).map(|gone| Found {
+            event: gone.at,
+            order_key: gone.order_key,
+            what: What::Gone(gone.notification),
+        });
         items.chain(gone).collect()
     }
 

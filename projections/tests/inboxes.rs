@@ -7,12 +7,15 @@ use proptest::prelude::*;
 use support::follower::Follower;
 use support::naive::Naive;
 use support::script::{Played, Step, filter, places, play, step};
-use support::{Place, known};
+use support::{Place, known, published, record, tenant_stream};
+use tidings_engine::event::{Audience, Event, Recorded};
 use tidings_engine::ids::TenantId;
 use tidings_engine::item::Filter;
 use tidings_engine::keys::Keys;
 use tidings_engine::limits::TOMBSTONES_COUNT_MAX;
-use tidings_projections::{ChangePlace, Delta, InboxAsOf, ItemState, Page, Place as After, Projections, Target};
+use tidings_projections::{
+    ChangePlace, Changes, Delta, InboxAsOf, ItemChange, ItemState, Page, Place as After, Projections, Target,
+};
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 1..80)
@@ -211,11 +214,11 @@ fn check_catch_up(
     let mut told = Vec::new();
     loop {
         let changes = projections.changes(place.owner(), since, limit).expect("in memory");
-        if let tidings_projections::Changes::Page { changes, .. } = &changes {
+        if let Changes::Page { changes, .. } = &changes {
             assert!(changes.len() <= limit);
             told.extend(changes.iter().map(|changed| match &changed.change {
-                tidings_projections::ItemChange::Current { item, .. } => item.notification,
-                tidings_projections::ItemChange::Removed(notification) => *notification,
+                ItemChange::Current { item, .. } => item.notification,
+                ItemChange::Removed(notification) => *notification,
             }));
         }
         let Some((next, done)) = follower.catch_up(&changes) else {
@@ -239,4 +242,29 @@ fn check_catch_up(
     for item in changed_since.filter(|item| item.changed > start.position.next()) {
         assert!(told.contains(&item.notification), "{item:?} was not told");
     }
+}
+
+/// A page may be ahead of the changes: who was shown an item by one, and then lost the connection, must hear that it went.
+#[test]
+fn an_item_that_came_and_went_after_the_place_is_told_as_gone() {
+    let (ada, mut log) = (Place { tenant: 1, person: Some(0) }, Vec::new());
+    record(&mut log, 1, ada.stream(), Event::SubjectObserved { roles: Vec::new(), topics: Vec::new() });
+    let since = ChangePlace::at(record(&mut log, 1, tenant_stream(1), publish(ada)));
+    let item = record(&mut log, 1, tenant_stream(1), publish(ada));
+    let shown = fold(&log).page(ada.owner(), &Filter::default(), None, 1).expect("in memory");
+    assert_eq!(shown.items[0].notification, item);
+    record(&mut log, 1, tenant_stream(1), Event::NotificationRetracted { notification: item });
+    let changes = fold(&log).changes(ada.owner(), since, 10).expect("in memory");
+    let Changes::Page { changes, .. } = changes else { panic!("{changes:?}") };
+    assert_eq!(changes.iter().map(|one| &one.change).collect::<Vec<_>>(), [&ItemChange::Removed(item)]);
+}
+
+fn publish(to: Place) -> Event {
+    Event::NotificationPublished(published(Audience::People(vec![to.stream()]), 0))
+}
+
+fn fold(log: &[Recorded]) -> Projections {
+    let mut projections = Projections::new();
+    log.iter().for_each(|recorded| projections.apply(recorded).expect("in memory"));
+    projections
 }

@@ -99,20 +99,11 @@ impl InboxThread {
         match changes {
             Changes::Resync(reason) => self.resync(connection, inbox, owner, &grant, reason.word()),
             Changes::Page { changes, next, done } => {
-                let rendered = self.rendered(&grant, owner, |rendering| render::changed_items(&changes, rendering));
-                let done = done && rendered.reached.is_none();
-                let next = self.cursor(rendered.reached.unwrap_or(next));
-                let cursor = next.seal(&self.keys, grant.tenant_tag);
-                let mut frames = Vec::with_capacity(3);
-                if !rendered.changes.is_empty() {
-                    let (inbox, cursor, changes) = (inbox.clone(), cursor.clone(), rendered.changes);
-                    frames.push(ServerFrame::Delta { inbox, cursor, changes, counts: None });
-                }
-                if done {
-                    frames.push(ServerFrame::Counts { inbox: inbox.clone(), cursor: cursor.clone(), counts });
-                    frames.push(ServerFrame::CaughtUp { inbox: inbox.clone(), cursor });
-                }
-                let frames = frames.iter().map(|frame| Placed { frame: encode(frame), at: next }).collect();
+                let step = self.rendered(&grant, owner, |rendering| {
+                    render::catching_up(inbox, (&changes, next, done), counts, rendering)
+                });
+                let (next, done) = (self.cursor(step.next), step.done);
+                let frames = step.frames.iter().map(|frame| Placed { frame: encode(frame), at: next }).collect();
                 connection.give(Input::CatchUpPage { inbox, frames, next, done });
             }
         }
@@ -138,14 +129,9 @@ impl InboxThread {
             return;
         };
         let at = self.cursor(ChangePlace::at(self.folding.position()));
-        let rendered = self.rendered(grant, owner, |rendering| render::page(&page, rendering));
-        let frame = encode(&ServerFrame::Snapshot {
-            inbox: inbox.clone(),
-            cursor: at.seal(&self.keys, grant.tenant_tag),
-            counts,
-            items: rendered.items,
-            has_more: rendered.has_more,
-        });
+        let snapshot =
+            |rendering: &Rendering<'_>| render::snapshot(inbox, &page, counts, ChangePlace::at(at.position), rendering);
+        let frame = encode(&self.rendered(grant, owner, snapshot));
         connection.give(Input::Snapshot { inbox, frame, at });
     }
 }

@@ -27,6 +27,10 @@ pub(crate) enum Proof {
     Flips(usize),
     /// Plant every bug.
     Plants,
+    /// Cut connections in virtual time, so often.
+    Cuts(u64),
+    /// One story of cuts again.
+    Story(u64),
     /// Show workloads and bugs.
     List,
 }
@@ -45,7 +49,10 @@ impl Arguments {
             Some("faults") => arguments.proof = Proof::Faults,
             Some("flips") => arguments.proof = Proof::Flips(FLIPS_COUNT),
             Some("plants") => arguments.proof = Proof::Plants,
-            other => return Err(format!("there is no proof {other:?}; there are crash, faults, flips and plants")),
+            Some("cuts") => arguments.proof = Proof::Cuts(CUTS_COUNT),
+            other => {
+                return Err(format!("there is no proof {other:?}; there are crash, cuts, faults, flips and plants"));
+            }
         }
         let (mut workload, mut operation, mut subset) = (None, None, None);
         while let Some(word) = words.next() {
@@ -53,6 +60,8 @@ impl Arguments {
             match word.as_str() {
                 "--states" => arguments.states = number()?,
                 "--flips" => arguments.proof = Proof::Flips(number()?),
+                "--cuts" => arguments.proof = Proof::Cuts(number()? as u64),
+                "--story" => arguments.proof = Proof::Story(number()? as u64),
                 "--seed" => arguments.seed = number()? as u64,
                 "--threads" => arguments.threads = number()?,
                 "--workload" => workload = Some(number()?),
@@ -75,6 +84,9 @@ const STATES_COUNT: usize = 100_000;
 
 /// Flips in a run that was not told how many.
 const FLIPS_COUNT: usize = 10_000;
+
+/// Cuts in a run that was not told how many.
+const CUTS_COUNT: u64 = 10_000;
 
 const SEED: u64 = 1;
 

@@ -7,6 +7,7 @@ mod arguments;
 use arguments::{Arguments, Proof};
 use std::process::ExitCode;
 use testkit::crash::{self, Campaign, FAULTS, Finding, Setting, What};
+use testkit::cuts::PLANTS;
 use testkit::disk::LIES;
 use testkit::flips::{Flips, run_flips};
 use testkit::script::{WORKLOADS_COUNT, workload};
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         Proof::Faults => inject(&arguments),
         Proof::Flips(flips) => flip(&arguments, flips),
         Proof::Plants => plant(&arguments),
+        Proof::Cuts(cuts) => cut(arguments.seed, cuts),
+        Proof::Story(story) => told_story(arguments.seed, story),
     };
     if is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -100,6 +103,38 @@ fn flip(arguments: &Arguments, flips: usize) -> bool {
         println!("these fields are too rare on the disks: {}", poor.join(", "));
     }
     outcome.findings.is_empty() && poor.is_empty() && total >= flips
+}
+
+/// So many cuts, and then every bug that can be planted there is found.
+fn cut(seed: u64, cuts: u64) -> bool {
+    match testkit::cuts::run(seed, cuts, None) {
+        Ok(tally) => println!("{tally}"),
+        Err(broken) => {
+            println!("{broken}");
+            return false;
+        }
+    }
+    PLANTS.iter().all(|(name, plant)| match testkit::cuts::run(seed, cuts, Some(*plant)) {
+        Err(broken) => {
+            println!("{name:<24} found in story {}: {}", broken.story, broken.what);
+            true
+        }
+        Ok(_) => {
+            println!("{name:<24} NOT FOUND in {cuts} cuts");
+            false
+        }
+    })
+}
+
+fn told_story(seed: u64, story: u64) -> bool {
+    match testkit::cuts::play(seed, story, None) {
+        Ok(tally) => println!("{tally}\nevery promise is kept"),
+        Err(broken) => {
+            println!("{broken}");
+            return false;
+        }
+    }
+    true
 }
 
 /// Every planted bug is found.

@@ -3,6 +3,7 @@
 
 pub mod chance;
 pub mod crash;
+pub mod cuts;
 pub mod disk;
 pub mod flips;
 pub mod fuzz;

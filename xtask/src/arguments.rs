@@ -30,6 +30,12 @@ cargo xtask flips [--flips N] [--seed S]
 cargo xtask faults [--seed S]
     Makes every storage operation of every workload fail: nothing is acknowledged afterwards, and nothing is lost.
 
+cargo xtask cuts [--cuts N] [--seed S] [--story K]
+    Cuts connections and processes in virtual time: nothing is lost, doubled or out of order, and everyone converges. Then
+    plants every bug, and fails when one is not found.
+    --cuts N       how many (10000)
+    --story K      that story alone
+
 cargo xtask plants [--seed S]
     Plants every bug and says what found it; fails when one is not found.
 
@@ -46,7 +52,7 @@ pub enum Arguments {
     List,
     /// `fuzz`
     Fuzz(Fuzz),
-    /// `crash`, `flips`, `faults` or `plants`, with what follows
+    /// `crash`, `cuts`, `flips`, `faults` or `plants`, with what follows
     Proof(Vec<String>),
     /// `bench`, with what goes to the benches
     Bench(Vec<String>),
@@ -88,7 +94,7 @@ impl Arguments {
             None | Some("help" | "--help" | "-h") => Ok(Self::Help),
             Some("test") => parse_test(words),
             Some("fuzz") => parse_fuzz(words),
-            Some(proof @ ("crash" | "flips" | "faults" | "plants")) => {
+            Some(proof @ ("crash" | "cuts" | "flips" | "faults" | "plants")) => {
                 Ok(Self::Proof(std::iter::once(proof.to_owned()).chain(words).collect()))
             }
             Some("bench") => Ok(Self::Bench(words.collect())),

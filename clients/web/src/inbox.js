@@ -43,6 +43,8 @@ export class Inbox extends EventTarget {
   /** @type {string | undefined} */
   #cursor;
   #live = false;
+  /** Whether a snapshot must come: until then nothing can be applied, nor a cursor be kept. */
+  #void = false;
   #version = 0;
   #generation = 0;
   /** @type {Map<string, View>} */
@@ -140,6 +142,7 @@ export class Inbox extends EventTarget {
 
   /** Takes a frame of this inbox. @param {any} frame */
   receive(frame) {
+    if (this.#void && frame.type !== 'snapshot' && frame.type !== 'resync') return;
     switch (frame.type) {
       case 'snapshot':
         return this.#snapshot(frame);
@@ -156,8 +159,7 @@ export class Inbox extends EventTarget {
         this.#advance(frame.cursor);
         return this.#caughtUp();
       case 'resync':
-        this.#cursor = undefined;
-        this.#live = false;
+        this.#forget();
         return this.#emit('resync', { reason: frame.reason });
     }
   }
@@ -171,6 +173,7 @@ export class Inbox extends EventTarget {
   /** @param {any} frame */
   #snapshot({ cursor, counts, items, hasMore }) {
     this.#generation += 1;
+    this.#void = false;
     this.#table.reset(items);
     this.#counts = counts;
     this.#advance(cursor);
@@ -184,7 +187,7 @@ export class Inbox extends EventTarget {
     /** @type {import('./item-table.js').Item[]} */
     const arrived = [];
     for (const change of changes) {
-      const effect = this.#table.apply(change, { cursor });
+      const effect = this.#table.apply(change, { cursor, live: this.#live });
       if (effect.lost) return this.#startOver();
       if (effect.elsewhere) this.#reloadViewsGaining(change);
       arrived.push(...effect.arrived);
@@ -205,9 +208,15 @@ export class Inbox extends EventTarget {
 
   /** A change cannot be applied to what is held: a fresh snapshot replaces it. */
   #startOver() {
+    this.#forget();
+    this.#link.startOver(this.#name);
+  }
+
+  /** What is held is void. */
+  #forget() {
     this.#cursor = undefined;
     this.#live = false;
-    this.#link.startOver(this.#name);
+    this.#void = true;
   }
 
   /** @param {any} change */

@@ -135,15 +135,16 @@ export class ItemTable {
   /**
    * Applies one change of a delta.
    * @param {any} change
-   * @param {{cursor?: string, only?: Set<string>}} [context] the delta's own cursor; ids to which the change is confined
+   * @param {{cursor?: string, only?: Set<string>, live?: boolean}} [context] the delta's own cursor; ids to which the change is
+   *   confined; whether it comes as it happens
    * @returns {Effect}
    */
-  apply(change, { cursor, only } = {}) {
+  apply(change, { cursor, only, live = false } = {}) {
     const none = { arrived: [], elsewhere: false, lost: false };
     if (only && change.op !== 'marked_all' && !only.has(change.id ?? change.item.id)) return none;
     switch (change.op) {
       case 'added':
-        return { ...none, arrived: this.#add(change.item) };
+        return { ...none, arrived: this.#add(change.item, live) };
       case 'changed':
         return { ...none, elsewhere: !this.#change(change) };
       case 'removed':
@@ -157,15 +158,17 @@ export class ItemTable {
   }
 
   /**
-   * Catching up tells items again that are held already: those replace what is held and are no arrival.
+   * Catching up tells items again that are held already: those replace what is held and are no arrival. Live, an item is told
+   * once: where it is held already, a page was ahead of it.
    * @param {Item} item
+   * @param {boolean} live
    * @returns {Item[]} the item when it arrived now
    */
-  #add(item) {
+  #add(item, live) {
     const held = this.#rows.get(item.id);
-    const isHeld = held !== undefined && held.deliveredMs === deliveredMs(item);
-    this.#put(item, isHeld ? held.rank : ++this.#highest);
-    return isHeld ? [] : [item];
+    const isAgain = !live && held !== undefined && held.deliveredMs === deliveredMs(item);
+    this.#put(item, isAgain ? held.rank : ++this.#highest);
+    return isAgain ? [] : [item];
   }
 
   /** @param {{id: string, item: Partial<Item>}} change @returns {boolean} whether the item is held */

@@ -50,6 +50,29 @@ test('an arrival to an audience adds one to the counts, an arrival to one person
   assert.deepEqual(inbox.counts, counts);
 });
 
+test('an arrival that a page was ahead of counts once and is told once', async () => {
+  const { inbox, asked } = newInbox();
+  inbox.receive(snapshot([itemOf(2)], { hasMore: true, counts: countsOf([itemOf(2), itemOf(1)]) }));
+  const told = [];
+  inbox.addEventListener('notification', (event) => told.push(event.detail.item.id));
+  const more = inbox.all.more();
+  asked[0].resolve({ result: { items: [itemOf(3), itemOf(1)], hasMore: false } });
+  await more;
+  inbox.receive(delta([{ op: 'added', item: itemOf(3) }]));
+  assert.deepEqual([inbox.counts.total, told, ids(inbox.items)], [3, ['item-3'], ['item-3', 'item-2', 'item-1']]);
+});
+
+test('what comes of an earlier subscription while a snapshot is owed leaves no cursor behind', () => {
+  const { inbox, asked } = newInbox();
+  inbox.receive(snapshot([itemOf(1)]));
+  inbox.receive(delta([{ op: 'marked_all', mark: 'read', upTo: 'a cursor that was never seen', at: itemOf(1).createdAt }]));
+  assert.equal(asked.at(-1).kind, 'start over');
+  inbox.receive(delta([{ op: 'added', item: itemOf(2) }]));
+  assert.deepEqual([inbox.cursor, inbox.isLive], [undefined, false]);
+  inbox.receive(snapshot([itemOf(2), itemOf(1)], { cursor: 'fresh' }));
+  assert.deepEqual([inbox.cursor, inbox.isLive, ids(inbox.items)], ['fresh', true, ['item-2', 'item-1']]);
+});
+
 test('pinned items stay on top, the newest delivery first below', () => {
   const { inbox } = newInbox();
   inbox.receive(snapshot([itemOf(1, { isPinned: true }), itemOf(5), itemOf(4)]));

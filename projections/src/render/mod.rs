@@ -1,12 +1,14 @@
 //! Items, changes and frames as the wire has them.
 
 mod filter;
+mod following;
 mod frames;
 mod item;
 mod pages;
 mod state;
 
 pub use filter::filter;
+pub use following::{StepRendered, catching_up, snapshot};
 pub use frames::{ChangesRendered, changed_items, delta_changes, delta_frames};
 pub use item::{item, patch};
 pub use pages::{PageRendered, page};

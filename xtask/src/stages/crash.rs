@@ -15,6 +15,15 @@ pub(super) const STAGE: Stage = Stage {
     run,
 };
 
+/// Cuts in virtual time. Needs no release of the server, but the proofs optimised.
+pub(super) const CUTS: Stage = Stage {
+    name: "cuts",
+    about: "10,000 cuts in virtual time with changes of carrier and restarts, and every planted bug is found",
+    needs: &["install", "release"],
+    plain: false,
+    run: |context| proofs(&["cuts"]).run(&context.workspace.root),
+};
+
 /// Distinct crash states of a long run.
 const STATES_COUNT_LONG: &str = "1000000";
 

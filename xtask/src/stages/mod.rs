@@ -44,7 +44,7 @@ pub struct Stage {
 }
 
 /// All stages in the order in which they run: the quick verdicts first, then what builds on them.
-pub fn all() -> [Stage; 12] {
+pub fn all() -> [Stage; 13] {
     [
         install::STAGE,
         rust::FORMAT,
@@ -56,6 +56,7 @@ pub fn all() -> [Stage; 12] {
         release::STAGE,
         system::STAGE,
         crash::STAGE,
+        crash::CUTS,
         browser::STAGE,
         fuzz::STAGE,
     ]
