@@ -46,6 +46,7 @@ mod tail;
 mod tests;
 mod walk;
 mod watermark;
+mod whole_file;
 mod writer;
 
 pub(crate) use chain::sha256;
@@ -72,6 +73,7 @@ pub use space::{RoomFor, Space};
 pub use storage::{Storage, StorageError};
 pub use stored::Stored;
 pub use watermark::Watermark;
+pub use whole_file::write_whole;
 pub use writer::{Appended, Log};
 
 pub use group::{GROUP_BYTES_MAX, group_bytes};

@@ -1,8 +1,7 @@
 //! The thread that keeps checkpoints.
 
-use super::folder::Folder;
+use super::folder::{self, CHECKPOINTS_FOLDER};
 use super::orders::{Checkpoints, ORDERS_COUNT_MAX, Order, Signed};
-use super::standing::{Standing, standing};
 use super::status::{Status, Trouble};
 use crate::clock;
 use crate::config::Checkpoints as Settings;
@@ -14,9 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use tidings_engine::checkpoint::{Accumulator, SignedCheckpoint, SigningKey};
-use tidings_engine::ids::{Position, Time};
-use tidings_engine::log::{LogError, LogReader};
+use tidings_engine::checkpoint::{
+    Accumulator, NoRecall, SignedCheckpoint, SigningKey, Standing, TakeInError, standing,
+};
+use tidings_engine::ids::Time;
+use tidings_engine::log::{LogReader, StorageError};
 use tracing::{error, info, warn};
 
 /// How often new events are taken in: 1 s. Little by little, so that no checkpoint comes after a long reading.
@@ -28,29 +29,6 @@ const IDLE_MS: i64 = 60 * 60 * 1_000;
 /// How many events are still taken in when the server is told to end: 250,000, which takes a fraction of a second.
 const LAST_EVENTS_MAX: u64 = 250_000;
 
-/// How many events are taken in between two looks at whether the server is to end.
-const LOOK_EVENTS: u64 = 4_096;
-
-/// Name of the disposable file that saves reading the whole log at the next start.
-const ACCUMULATOR: &str = "accumulator";
-
-/// A frontier has at most 64 subtrees: 8 + 16 + 32 + 8 + 64 * 32 + 32 bytes.
-const ACCUMULATOR_BYTES_MAX: u64 = 4 * 1024;
-
-/// Why a checkpoint was not signed.
-#[derive(Debug, thiserror::Error)]
-enum KeeperError {
-    /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// What is read is not what was written: the chain of the records differs from the one that the writer kept.
-    #[error("the events up to position {0} do not hash to the chain of the log")]
-    Chain(Position),
-    /// The server ends, and there is too much still to be read.
-    #[error("the server ends before the log was read up to its head")]
-    Leaving,
-}
-
 /// Starts the thread alone. `key` is the one that the log adopted last.
 ///
 /// # Errors
@@ -61,19 +39,18 @@ pub(super) fn start(
     data: &Path,
     settings: &Settings,
 ) -> io::Result<(Checkpoints, JoinHandle<()>)> {
-    let own = Folder::of_data(data)?;
+    let own = data.join(CHECKPOINTS_FOLDER);
+    folder::of_data(data).map_err(io::Error::other)?;
     let status = Arc::new(Status::default());
     status.set(Trouble::NoSink, !settings.sinks.iter().any(|sink| is_outside(sink, data)));
     status.set(Trouble::NoKey, key.is_none());
-    let sinks = settings.sinks.iter().map(|sink| Folder::at(sink));
     let stopping = Arc::new(AtomicBool::new(false));
     let (orders, waiting) = sync_channel(ORDERS_COUNT_MAX);
     let keeper = Keeper {
         accumulator: Accumulator::new(reader.id()),
         reader,
         key,
-        stored: own.path().join(ACCUMULATOR),
-        folders: std::iter::once(own).chain(sinks).collect(),
+        folders: std::iter::once(own).chain(settings.sinks.iter().cloned()).collect(),
         interval_ms: i64::try_from(settings.interval.0.as_millis()).unwrap_or(i64::MAX),
         status: Arc::clone(&status),
         stopping: Arc::clone(&stopping),
@@ -95,9 +72,8 @@ struct Keeper {
     reader: LogReader,
     key: Option<SigningKey>,
     accumulator: Accumulator,
-    stored: PathBuf,
     /// The one of the data directory, then the sinks.
-    folders: Vec<Folder>,
+    folders: Vec<PathBuf>,
     interval_ms: i64,
     status: Arc<Status>,
     stopping: Arc<AtomicBool>,
@@ -135,18 +111,10 @@ impl Keeper {
 
     /// Goes on where the last server ended, if that was in this very log.
     fn recall(&mut self) {
-        match fs::metadata(&self.stored) {
-            Ok(stored) if stored.len() <= ACCUMULATOR_BYTES_MAX => {}
-            _ => return,
-        }
-        let stored = fs::read(&self.stored).ok().and_then(|bytes| Accumulator::decode(&bytes));
-        let fits = |stored: &Accumulator| {
-            let (log, position) = (stored.log(), stored.position());
-            log == self.reader.id() && self.reader.chain_at(position).is_ok_and(|chain| chain == stored.chain())
-        };
-        match stored.filter(fits) {
-            Some(stored) => self.accumulator = stored,
-            None => warn!(file = %self.stored.display(), "does not fit the log; it is made anew from the log"),
+        let own = &self.folders[0];
+        match folder::at(own).map_err(NoRecall::from).and_then(|own| own.recall(&self.reader)) {
+            Ok(recalled) => self.accumulator = recalled.unwrap_or_else(|| Accumulator::new(self.reader.id())),
+            Err(error) => warn!(folder = %own.display(), %error, "the accumulator is made anew from the log"),
         }
     }
 
@@ -154,12 +122,13 @@ impl Keeper {
     fn compare(&mut self) {
         let Some(key) = &self.key else { return };
         let log = self.reader.id().to_string();
-        if self.folders[0].all().unwrap_or_default().iter().any(|kept| kept.log != log) {
-            warn!(folder = %self.folders[0].path().display(), "has checkpoints of another log");
+        let own = folder::at(&self.folders[0]).and_then(|own| own.all());
+        if own.unwrap_or_default().iter().any(|kept| kept.log != log) {
+            warn!(folder = %self.folders[0].display(), "has checkpoints of another log");
             self.status.set(Trouble::Doubtful, true);
         }
-        for (index, folder) in self.folders.iter().enumerate() {
-            match standing(folder, &self.reader, key) {
+        for (index, path) in self.folders.iter().enumerate() {
+            match folder::at(path).and_then(|folder| standing(&folder, &self.reader, key)) {
                 Ok(Standing::Agrees) => {}
                 Ok(Standing::Disagrees(text)) => {
                     error!(checkpoint = text, "a checkpoint that was kept disagrees with the log: no more are signed");
@@ -177,7 +146,7 @@ impl Keeper {
                     self.status.set(Trouble::Doubtful, true);
                 }
                 Err(error) => {
-                    warn!(folder = %folder.path().display(), %error, "kept checkpoints cannot be read");
+                    warn!(folder = %path.display(), %error, "kept checkpoints cannot be read");
                     self.status.set(trouble_of(index), true);
                 }
             }
@@ -217,28 +186,14 @@ impl Keeper {
     }
 
     /// Takes in the events since the last time, and checks them against the chain that the writer keeps.
-    fn take_in(&mut self) -> Result<(), KeeperError> {
-        let (head, chain) = self.reader.head();
-        let from = self.accumulator.position();
-        if from == head && self.accumulator.chain() == chain {
-            return Ok(());
+    fn take_in(&mut self) -> Result<(), TakeInError> {
+        let stopping = &self.stopping;
+        let goes_on = |left: u64| left <= LAST_EVENTS_MAX || !stopping.load(Ordering::Relaxed);
+        let taken = self.accumulator.take_in(&self.reader, &goes_on);
+        if taken == Err(TakeInError::Leaving) {
+            self.remember();
         }
-        for record in self.reader.scan(from.next()) {
-            let record = record?;
-            if record.envelope.position > head {
-                break;
-            }
-            self.accumulator.push(record.leaf());
-            let position = self.accumulator.position().0;
-            let is_leaving = position.is_multiple_of(LOOK_EVENTS) && self.stopping.load(Ordering::Relaxed);
-            if is_leaving && head.0 - position > LAST_EVENTS_MAX {
-                self.store();
-                return Err(KeeperError::Leaving);
-            }
-        }
-        if self.accumulator.chain() != chain {
-            return Err(KeeperError::Chain(self.accumulator.position()));
-        }
+        taken?;
         self.fault = None;
         self.status.set(Trouble::LogFailed, false);
         Ok(())
@@ -246,34 +201,30 @@ impl Keeper {
 
     fn keep(&self, signed: &SignedCheckpoint, now: Time) {
         let mut failed = [false; 2];
-        for (index, folder) in self.folders.iter().enumerate() {
-            match folder.keep(signed) {
-                Ok(()) => folder.thin(signed.checkpoint().log, now),
-                Err(error) => {
-                    failed[index.min(1)] = true;
-                    metrics::counter!("tidings_checkpoint_failures_total").increment(1);
-                    error!(folder = %folder.path().display(), %error, "a checkpoint could not be kept");
-                }
+        for (index, path) in self.folders.iter().enumerate() {
+            if let Err(error) = keep(path, signed, now) {
+                failed[index.min(1)] = true;
+                metrics::counter!("tidings_checkpoint_failures_total").increment(1);
+                error!(folder = %path.display(), %error, "a checkpoint could not be kept");
             }
         }
         self.status.set(Trouble::DataFailed, failed[0]);
         self.status.set(Trouble::SinkFailed, failed[1]);
         metrics::counter!("tidings_checkpoints_total").increment(1);
         metrics::gauge!("tidings_checkpoint_position").set(signed.checkpoint().position.0 as f64);
-        self.store();
+        self.remember();
     }
 
-    /// Remembers what was taken in. Not synced: a file that a crash spoils is made anew.
-    fn store(&self) {
-        let draft = self.stored.with_extension("draft");
-        let stored = fs::write(&draft, self.accumulator.encode()).and_then(|()| fs::rename(&draft, &self.stored));
-        if let Err(error) = stored {
-            warn!(file = %self.stored.display(), %error, "cannot be written: the next start reads the whole log");
+    /// Remembers what was taken in, for the next start.
+    fn remember(&self) {
+        let own = &self.folders[0];
+        if let Err(error) = folder::at(own).and_then(|own| own.remember(&self.accumulator)) {
+            warn!(folder = %own.display(), %error, "cannot be written: the next start reads the whole log");
         }
     }
 
-    fn report(&mut self, error: &KeeperError) {
-        if matches!(error, KeeperError::Leaving) {
+    fn report(&mut self, error: &TakeInError) {
+        if matches!(error, TakeInError::Leaving) {
             info!(%error, "no checkpoint was signed");
             return;
         }
@@ -285,6 +236,13 @@ impl Keeper {
             self.fault = Some(text);
         }
     }
+}
+
+fn keep(path: &Path, signed: &SignedCheckpoint, now: Time) -> Result<(), StorageError> {
+    let folder = folder::at(path)?;
+    folder.keep(signed)?;
+    folder.thin(signed.checkpoint().log, now);
+    Ok(())
 }
 
 const fn trouble_of(index: usize) -> Trouble {

@@ -3,17 +3,15 @@
 //! The thread reads durable events as any reader does, so the log never waits for it. What it keeps between two starts, the
 //! accumulator, is disposable: it is checked against the log's chain and made anew from the log when it does not fit.
 
-mod folder;
+pub mod folder;
 mod keeper;
 pub mod keys;
 mod orders;
-mod standing;
 mod status;
 #[cfg(test)]
 mod tests;
-mod thinning;
 
-pub use folder::{CHECKPOINTS_FOLDER, Folder, Kept};
+pub use folder::CHECKPOINTS_FOLDER;
 pub use keys::{AdoptionError, CheckpointKeys, RotationError, adopt};
 pub use orders::{Checkpoints, admin_routes};
 pub use status::Status;

@@ -2,7 +2,7 @@
 
 use super::keeper::start;
 use super::keys::CheckpointKeys;
-use super::{Folder, RotationError};
+use super::{RotationError, folder};
 use crate::config;
 use crate::secrets;
 use std::fs;
@@ -83,7 +83,7 @@ impl Places {
 
 /// The checkpoints of the log in a folder.
 fn kept(folder: &Path, log: &Log<MemoryStorage>) -> Vec<SignedCheckpoint> {
-    let folder = Folder::at(folder);
+    let folder = folder::at(folder).unwrap();
     let kept = folder.kept(log.id()).unwrap();
     kept.iter().map(|kept| folder.read(kept).unwrap().signed.unwrap()).collect()
 }

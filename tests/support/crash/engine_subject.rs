@@ -1,3 +1,4 @@
+use super::checkpoints::{self, Checkpoints};
 use super::finding::What;
 use super::promise::Digests;
 use super::requests;
@@ -30,14 +31,15 @@ pub(super) struct EngineSubject {
     engine: Engine<Lying>,
     keys: Arc<Keys>,
     storage: Lying,
+    checkpoints: Checkpoints,
     published: Vec<Position>,
 }
 
 impl EngineSubject {
     /// Opens log, keyring and snapshots in the order in which the server does.
     pub(super) fn open(disk: &SimulatedDisk, setting: &Setting) -> Result<Opened, String> {
-        let folder = |name| Lying::new(disk.folder(name), setting.lie);
-        let storage = folder("log");
+        let storage = Lying::new(disk.folder("log"), setting.lie);
+        let folder = |name| storage.beside(disk.folder(name));
         let options = LogOptions { segment_bytes: setting.script.segment_bytes, ..LogOptions::default() };
         let entropy = Chance::new(setting.script.seed).bytes16();
         let (log, recovery) = Log::open(storage.clone(), options, entropy).map_err(told)?;
@@ -57,7 +59,8 @@ impl EngineSubject {
             // One that cannot be removed is passed by again.
             let _ = snapshots.discard(&folding.ignored);
         }
-        let mut subject = Self { engine, keys, storage, published: Vec::new() };
+        let checkpoints = Checkpoints::open(folder(checkpoints::FOLDER), &engine.reader());
+        let mut subject = Self { engine, keys, storage, checkpoints, published: Vec::new() };
         for record in subject.engine.reader().scan(Position(1)) {
             subject.learn(&record.map_err(told)?);
         }
@@ -107,6 +110,14 @@ impl Subject for EngineSubject {
         let erased = self.erased_keys();
         let is_gone = |envelope: &tidings_engine::log::Envelope| erased.contains(&envelope.key_id);
         rewrite_without(&self.engine.reader(), &is_gone, |rewritten| self.engine.adopt(rewritten))
+    }
+
+    fn checkpoints(&mut self) -> &mut Checkpoints {
+        &mut self.checkpoints
+    }
+
+    fn has_adopted_key(&self) -> bool {
+        self.engine.state().checkpoint_key().is_some()
     }
 
     fn reader(&self) -> LogReader {

@@ -63,6 +63,9 @@ pub enum What {
     /// Log and keyring do not agree.
     #[error("keyring: {0}")]
     Keyring(String),
+    /// A checkpoint is lost, spoiled, or not of the log.
+    #[error("checkpoint: {0}")]
+    Checkpoint(String),
     /// Reading fails.
     #[error("unreadable: {0}")]
     Unreadable(String),
@@ -93,7 +96,7 @@ pub enum What {
 
 impl What {
     /// Names of all kinds, in the order in which they are counted.
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 16] = [
         "acknowledged lost",
         "half visible",
         "acknowledged groups truncated",
@@ -109,6 +112,7 @@ impl What {
         "panics",
         "erased is back",
         "keyring and log disagree",
+        "checkpoints broken",
     ];
 
     /// Which of [`What::NAMES`] it is.
@@ -130,6 +134,7 @@ impl What {
             Self::Panic(_) => 12,
             Self::ErasedIsBack { .. } | Self::ErasedBytes { .. } => 13,
             Self::Keyring(_) => 14,
+            Self::Checkpoint(_) => 15,
         }
     }
 }

@@ -26,9 +26,9 @@ pub fn guarded<T>(work: impl FnOnce() -> Result<T, What>) -> Result<T, What> {
 
 fn examine(image: &Image, promise: &Promise, setting: &Setting) -> Result<(), What> {
     let disk = SimulatedDisk::of(image);
-    let opened = open(&disk, setting).map_err(What::NotOpened)?;
+    let mut opened = open(&disk, setting).map_err(What::NotOpened)?;
     check_opened(&opened, promise)?;
-    check_records(&opened, promise)?;
+    check_records(&mut opened, promise)?;
     check_state(&opened, promise)?;
     let after = disk.image();
     if let Some(file) = promise.destroyed.iter().find_map(|gone| image.find(gone).or_else(|| after.find(gone))) {
@@ -41,12 +41,14 @@ fn examine(image: &Image, promise: &Promise, setting: &Setting) -> Result<(), Wh
     go_on(&disk, opened, setting)
 }
 
-fn check_records(opened: &Opened, promise: &Promise) -> Result<(), What> {
+fn check_records(opened: &mut Opened, promise: &Promise) -> Result<(), What> {
     let found = opened.subject.records_after(0)?;
     let written = promise.groups.iter().flat_map(|group| &group.records);
     found.iter().zip(written).try_for_each(|(found, written)| promise.check(found, written))?;
     opened.subject.check_keyed(&found)?;
     opened.subject.check_keys(&found)?;
+    let reader = opened.subject.reader();
+    opened.subject.checkpoints().check(&reader, &found, promise)?;
     match found.len() as u64 == opened.head {
         true => Ok(()),
         false => Err(What::Unreadable(format!("{} of {} events are there", found.len(), opened.head))),
@@ -94,8 +96,8 @@ const HEADER_BYTES: usize = tidings_engine::log::SEGMENT_HEADER_BYTES;
 
 /// Work goes on after recovery, and the next start agrees with what was there then.
 fn go_on(disk: &SimulatedDisk, mut opened: Opened, setting: &Setting) -> Result<(), What> {
-    let acts =
-        [Act::Direct { person: 1, body_bytes: 30 }, Act::MarkAll { person: 1, mark: tidings_engine::item::Mark::Seen }];
+    let mark = tidings_engine::item::Mark::Seen;
+    let acts = [Act::Direct { person: 1, body_bytes: 30 }, Act::MarkAll { person: 1, mark }];
     opened.subject.commit(&acts, PROBE_TURN).map_err(|refusal| match refusal {
         Refusal::Full => What::NoGoingOn("the disk is said to be full".to_owned()),
         Refusal::Undone(error) | Refusal::Failed(error) => What::NoGoingOn(error),
@@ -103,7 +105,9 @@ fn go_on(disk: &SimulatedDisk, mut opened: Opened, setting: &Setting) -> Result<
     let head = opened.subject.head();
     let digests = opened.subject.digests().map_err(What::Unreadable)?;
     let records = opened.subject.records_after(0)?;
-    drop(opened);
+    let reader = opened.subject.reader();
+    opened.subject.checkpoints().go_on(&reader, &records)?;
+    drop((reader, opened));
     verify(&disk.folder("log"), Beside::Nobody).map_err(|damage| What::Audit(damage.to_string()))?;
     let again = open(disk, setting).map_err(What::NotOpened)?;
     if again.head != head || again.quarantined.is_some() {

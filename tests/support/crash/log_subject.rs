@@ -1,7 +1,8 @@
+use super::checkpoints::{self, Checkpoints};
 use super::promise::Digests;
 use super::subject::{Opened, Refusal, Setting, Subject, rewrite_without};
 use crate::chance::Chance;
-use crate::disk::Lying;
+use crate::disk::{Lying, SimulatedDisk};
 use crate::script::Act;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -12,18 +13,22 @@ use tidings_engine::log::{Envelope, Log, LogError, LogOptions, LogReader, Record
 pub(super) struct LogSubject {
     log: Log<Lying>,
     storage: Lying,
+    checkpoints: Checkpoints,
     revisions: HashMap<StreamId, u64>,
     sequences: HashMap<TenantId, u64>,
     time: Time,
 }
 
 impl LogSubject {
-    pub(super) fn open(storage: Lying, setting: &Setting) -> Result<Opened, String> {
+    pub(super) fn open(disk: &SimulatedDisk, setting: &Setting) -> Result<Opened, String> {
+        let storage = Lying::new(disk.folder("log"), setting.lie);
         let options = LogOptions { segment_bytes: setting.script.segment_bytes, ..LogOptions::default() };
         let entropy = Chance::new(setting.script.seed).bytes16();
         let (log, recovery) = Log::open(storage.clone(), options, entropy).map_err(|error| error.to_string())?;
         let (revisions, sequences) = (HashMap::new(), HashMap::new());
-        let mut subject = Self { log, storage, revisions, sequences, time: Time(1_700_000_000_000) };
+        let beside = storage.beside(disk.folder(checkpoints::FOLDER));
+        let checkpoints = Checkpoints::open(beside, &log.reader());
+        let mut subject = Self { log, storage, checkpoints, revisions, sequences, time: Time(1_700_000_000_000) };
         for record in subject.log.reader().scan(Position(1)) {
             let envelope = record.map_err(|error| error.to_string())?.envelope;
             subject.revisions.insert(envelope.stream, envelope.revision.0);
@@ -64,7 +69,7 @@ impl LogSubject {
 /// Bytes of facts and content.
 fn sizes(act: &Act) -> (usize, usize) {
     match act {
-        Act::Observe(_) | Act::Retract(_) | Act::Erase(_) => (30, 0),
+        Act::Observe(_) | Act::Retract(_) | Act::Erase(_) | Act::AdoptKey => (30, 0),
         Act::Mark { .. } => (46, 0),
         Act::MarkAll { .. } => (0, 0),
         Act::Direct { body_bytes, .. } => (60, 32 + body_bytes),
@@ -108,6 +113,14 @@ impl Subject for LogSubject {
     fn redact(&mut self, seed: u64) -> Result<(), Refusal> {
         let is_gone = |envelope: &Envelope| Chance::of(seed, &[envelope.position.0]).one_in(3);
         rewrite_without(&self.log.reader(), &is_gone, |rewritten| self.log.adopt(rewritten))
+    }
+
+    fn checkpoints(&mut self) -> &mut Checkpoints {
+        &mut self.checkpoints
+    }
+
+    fn has_adopted_key(&self) -> bool {
+        true
     }
 
     fn reader(&self) -> LogReader {

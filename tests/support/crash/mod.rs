@@ -5,6 +5,7 @@
 //! disk as the server would and compares what it finds with what was promised. [`Campaign`] does it for all workloads.
 
 mod campaign;
+mod checkpoints;
 mod engine_subject;
 mod enumerate;
 mod faults;
@@ -19,6 +20,7 @@ mod requests;
 mod subject;
 
 pub use campaign::{Campaign, Outcome, run};
+pub use checkpoints::Checkpoints;
 pub use engine_subject::WRAPPING_KEY;
 pub use enumerate::{CrashState, enumerate};
 pub use faults::{FAULTS, FaultOutcome, run_faults};

@@ -1,6 +1,6 @@
 use super::finding::What;
 use crate::disk::Image;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tidings_engine::log::{Record, Stored};
 
@@ -78,6 +78,8 @@ pub struct Promise {
     pub redacted: Arc<BTreeSet<u64>>,
     /// Bytes that are on the disk no more: keys that were destroyed.
     pub destroyed: Arc<Vec<Vec<u8>>>,
+    /// Checkpoints whose keeping returned, by their names.
+    pub checkpoints: Arc<BTreeMap<String, Vec<u8>>>,
     /// Whether more contents are being removed: any may be gone already.
     pub is_redacting: bool,
 }

@@ -1,3 +1,4 @@
+use super::checkpoints::check_thinned;
 use super::engine_subject::Fold;
 use super::finding::{Finding, What};
 use super::promise::{Digests, Group, Promise};
@@ -166,6 +167,7 @@ impl<'a> Recorder<'a> {
                     let done = self.subject().snapshot();
                     self.unless_undone(done)?;
                 }
+                Step::Checkpoint => self.checkpoint()?,
                 Step::Redact(seed) => self.redact(*seed)?,
                 Step::Reopen => {
                     self.subject = None;
@@ -209,10 +211,43 @@ impl<'a> Recorder<'a> {
         }
         self.promise_from(before);
         self.check_digests()?;
-        if !self.subject().owes_a_sync() {
-            self.promise.acknowledged = self.promise.groups.len();
+        self.acknowledge();
+        Ok(())
+    }
+
+    /// What was written is acknowledged, but for a group whose sync the disk owes.
+    fn acknowledge(&mut self) {
+        let owed = usize::from(self.subject().owes_a_sync());
+        let durable = self.promise.groups.len() - owed;
+        if durable > self.promise.acknowledged {
+            self.promise.acknowledged = durable;
             self.promise_from(self.disk.operations_count());
         }
+    }
+
+    /// Signs a checkpoint and keeps it; from then on it is promised, until it is thinned out.
+    fn checkpoint(&mut self) -> Result<(), Stopped> {
+        if !self.subject().has_adopted_key() {
+            self.commit(&[Act::AdoptKey])?;
+        }
+        let done = self.keep_checkpoint();
+        self.unless_undone(done)?;
+        let (turn, reader) = (self.turn, self.subject().reader());
+        let (from, before) = (self.disk.operations_count(), self.subject().checkpoints().found()?);
+        self.subject().checkpoints().tidy(&reader, turn);
+        let after = self.subject().checkpoints().found()?;
+        check_thinned(&before, &after, turn)?;
+        // A removal may be undone by a crash, or be the only one that is done.
+        Arc::make_mut(&mut self.promise.checkpoints).retain(|name, _| after.contains_key(name));
+        self.promise_from(from);
+        Ok(())
+    }
+
+    fn keep_checkpoint(&mut self) -> Result<(), Refusal> {
+        let (turn, reader) = (self.turn, self.subject().reader());
+        let (name, bytes) = self.subject().checkpoints().keep(&reader, turn)?;
+        Arc::make_mut(&mut self.promise.checkpoints).insert(name, bytes);
+        self.promise_from(self.disk.operations_count());
         Ok(())
     }
 
@@ -298,10 +333,13 @@ impl<'a> Recorder<'a> {
         // The disk may be off already, so what was written is not read from it.
         if self.add_groups(before)? {
             self.promise_from(before);
-            if done.is_ok() && !self.subject().owes_a_sync() {
-                self.promise.acknowledged = self.promise.groups.len();
-                self.promise_from(self.disk.operations_count());
+            if done.is_ok() {
+                self.acknowledge();
             }
+        }
+        if done.is_ok() && chance.one_in(2) {
+            // The power may go while it is kept.
+            let _ = self.keep_checkpoint();
         }
         self.subject = None;
         self.disk.cut_power(self.disk.some_loss(chance.number()));

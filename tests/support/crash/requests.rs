@@ -1,5 +1,6 @@
 //! Acts of a script as requests to an engine.
 
+use super::checkpoints::signing_key;
 use crate::script::Act;
 use std::sync::Arc;
 use tidings_engine::command::{Command, Inbox, Publication, Request};
@@ -39,6 +40,10 @@ pub(super) fn request(keys: &Keys, published: &[Position], act: &Act, key: Optio
             (person(who), Command::Mark { inbox: Inbox::Own, mark, items: vec![item(number)] })
         }
         Act::MarkAll { person: who, mark } => (person(who), mark_all(mark)),
+        Act::AdoptKey => {
+            let (public, endorsement) = (signing_key().public(), Vec::new());
+            (Arc::new(Grant::of_the_engine()), Command::AdoptCheckpointKey { public, endorsement })
+        }
         Act::Erase(who) => {
             let subject = keys.known_person(TENANT, name(who));
             (grant(keys, "olga", Role::PrivacyOfficer), Command::Erase { subject })

@@ -1,8 +1,9 @@
+use super::checkpoints::Checkpoints;
 use super::engine_subject::EngineSubject;
 use super::finding::What;
 use super::log_subject::LogSubject;
 use super::promise::{Digests, Kept};
-use crate::disk::{Image, Lie, Lying, SimulatedDisk};
+use crate::disk::{Image, Lie, SimulatedDisk};
 use crate::script::{Act, Level, Script};
 use std::collections::BTreeSet;
 use tidings_engine::ids::{Position, Revision};
@@ -67,6 +68,12 @@ pub trait Subject {
     fn check_keys(&self, _records: &[Record]) -> Result<(), What> {
         Ok(())
     }
+
+    /// Its checkpoints.
+    fn checkpoints(&mut self) -> &mut Checkpoints;
+
+    /// Whether its log names the key that signs checkpoints.
+    fn has_adopted_key(&self) -> bool;
 
     /// A reader of what is durable.
     fn reader(&self) -> LogReader;
@@ -168,7 +175,7 @@ impl Opened {
 /// The reason in words.
 pub fn open(disk: &SimulatedDisk, setting: &Setting) -> Result<Opened, String> {
     match setting.script.level {
-        Level::Log => LogSubject::open(Lying::new(disk.folder("log"), setting.lie), setting),
+        Level::Log => LogSubject::open(disk, setting),
         Level::Engine => EngineSubject::open(disk, setting),
     }
 }

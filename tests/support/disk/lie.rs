@@ -1,5 +1,6 @@
 //! Planted bugs: storage that says yes and does something else.
 
+use super::operation::Place;
 use super::storage::DiskStorage;
 use std::fmt;
 use std::str::FromStr;
@@ -27,10 +28,14 @@ pub enum Lie {
     SecondUnsyncedGroup,
     /// The keyring is never synced, so that a group can come before the keys that seal it.
     KeyringAfterLog,
+    /// A group is shown to the checkpoint thread before its sync.
+    CheckpointBeforeSync,
+    /// A checkpoint gets its name before its bytes are durable.
+    CheckpointRenameBeforeSync,
 }
 
 /// Every planted bug with its name on the command line.
-pub const LIES: [(&str, Lie); 9] = [
+pub const LIES: [(&str, Lie); 11] = [
     ("skip-data-sync", Lie::SkipDataSync),
     ("skip-directory-sync", Lie::SkipDirectorySync),
     ("ack-before-sync", Lie::AckBeforeSync),
@@ -40,6 +45,8 @@ pub const LIES: [(&str, Lie); 9] = [
     ("short-write-ignored", Lie::ShortWriteIgnored),
     ("second-unsynced-group", Lie::SecondUnsyncedGroup),
     ("keyring-after-log", Lie::KeyringAfterLog),
+    ("checkpoint-before-sync", Lie::CheckpointBeforeSync),
+    ("checkpoint-rename-before-sync", Lie::CheckpointRenameBeforeSync),
 ];
 
 impl FromStr for Lie {
@@ -67,28 +74,47 @@ pub struct Lying {
     lie: Option<Lie>,
     /// A file whose sync was promised and is not done yet.
     owed: Arc<Mutex<Option<String>>>,
+    /// As `owed`, over all folders of a subject.
+    late: Arc<Late>,
 }
+
+/// The segment whose sync comes late.
+#[derive(Debug, Default)]
+struct Late(Mutex<Option<(DiskStorage, String)>>);
 
 impl Lying {
     /// This folder with this lie.
     #[must_use]
     pub fn new(inner: DiskStorage, lie: Option<Lie>) -> Self {
-        Self { inner, lie, owed: Arc::default() }
+        Self { inner, lie, owed: Arc::default(), late: Arc::default() }
     }
 
-    /// Whether a sync was promised that was not done, so that nothing of it may be acknowledged: the one lie that keeps to
-    /// this is [`Lie::SecondUnsyncedGroup`].
+    /// Another folder of the same subject.
+    #[must_use]
+    pub fn beside(&self, inner: DiskStorage) -> Self {
+        Self { inner, lie: self.lie, owed: Arc::default(), late: Arc::clone(&self.late) }
+    }
+
+    /// Whether the sync of the last group was promised and not done, so that it may not be acknowledged: the lies that keep to
+    /// this are [`Lie::SecondUnsyncedGroup`] and [`Lie::CheckpointBeforeSync`].
     #[must_use]
     pub fn owes_a_sync(&self) -> bool {
-        self.lie == Some(Lie::SecondUnsyncedGroup) && self.owed().is_some()
+        match self.lie {
+            Some(Lie::SecondUnsyncedGroup) => self.owed().is_some(),
+            Some(Lie::CheckpointBeforeSync) => self.late.held().is_some(),
+            _ => false,
+        }
     }
 
     fn owed(&self) -> MutexGuard<'_, Option<String>> {
         self.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what [`Lie::AckBeforeSync`] put off.
+    /// Does what [`Lie::AckBeforeSync`] put off, and [`Lie::CheckpointBeforeSync`] unless a checkpoint is what comes next.
     fn settle(&self) -> Result<(), StorageError> {
+        if !self.has_checkpoints() {
+            self.late.sync()?;
+        }
         if self.lie != Some(Lie::AckBeforeSync) {
             return Ok(());
         }
@@ -97,6 +123,31 @@ impl Lying {
             Some(name) if self.inner.file_bytes(&name).is_ok() => self.inner.sync_data(&name),
             _ => Ok(()),
         }
+    }
+}
+
+impl Lying {
+    fn has_checkpoints(&self) -> bool {
+        Place::of(&self.inner.path("")) == Place::Checkpoint
+    }
+}
+
+impl Late {
+    fn held(&self) -> MutexGuard<'_, Option<(DiskStorage, String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sync(&self) -> Result<(), StorageError> {
+        let late = self.held().take();
+        late.map_or(Ok(()), |(folder, name)| folder.sync_data(&name))
+    }
+}
+
+/// Whoever closes a log syncs it before.
+impl Drop for Late {
+    fn drop(&mut self) {
+        // With the power off there is nothing to be done.
+        let _ = self.sync();
     }
 }
 
@@ -133,6 +184,8 @@ impl Storage for Lying {
         }
         match self.lie {
             Some(Lie::LoseQuarantine) if is_quarantine(name) => Ok(()),
+            // It would tell of the group before its sync.
+            Some(Lie::CheckpointBeforeSync) if name == "watermark" => Ok(()),
             Some(Lie::ShortWriteIgnored) if is_segment(name) && bytes.len() > SHORT_BYTES => {
                 self.inner.write_at(name, offset, &bytes[..bytes.len() - SHORT_BYTES])
             }
@@ -149,7 +202,15 @@ impl Storage for Lying {
                 *self.owed() = Some(name.to_owned());
                 Ok(())
             }
+            Some(Lie::CheckpointBeforeSync) if is_segment(name) => {
+                *self.late.held() = Some((self.inner.clone(), name.to_owned()));
+                Ok(())
+            }
             Some(Lie::RenameBeforeSync) if !is_segment(name) && !is_quarantine(name) => {
+                *self.owed() = Some(name.to_owned());
+                Ok(())
+            }
+            Some(Lie::CheckpointRenameBeforeSync) if self.has_checkpoints() => {
                 *self.owed() = Some(name.to_owned());
                 Ok(())
             }
@@ -178,7 +239,7 @@ impl Storage for Lying {
             return Ok(());
         }
         self.inner.sync_directory(directory)?;
-        if self.lie == Some(Lie::RenameBeforeSync)
+        if matches!(self.lie, Some(Lie::RenameBeforeSync | Lie::CheckpointRenameBeforeSync))
             && let Some(name) = self.owed().take()
         {
             return self.inner.sync_data(&name);

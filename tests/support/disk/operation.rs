@@ -93,6 +93,8 @@ pub enum Place {
     Watermark,
     /// The keyring.
     Keyring,
+    /// A signed checkpoint, or one in the making.
+    Checkpoint,
     /// Snapshots, indexes and whatever else can be made anew.
     Rebuildable,
 }
@@ -135,6 +137,7 @@ impl Place {
         let (folder, name) = path.split_once('/').unwrap_or(("", path));
         match folder {
             "keyring" => Self::Keyring,
+            "checkpoints" if !name.starts_with("accumulator") => Self::Checkpoint,
             "log" if name.starts_with("quarantine/") => Self::Quarantine,
             "log" if name.ends_with(".seg") => Self::Segment,
             "log" if name == "watermark" => Self::Watermark,
@@ -169,6 +172,7 @@ impl fmt::Display for Place {
             Self::Quarantine => "quarantine",
             Self::Watermark => "watermark",
             Self::Keyring => "keyring",
+            Self::Checkpoint => "checkpoint",
             Self::Rebuildable => "rebuildable",
         })
     }

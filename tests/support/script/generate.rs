@@ -34,33 +34,34 @@ struct Author {
 
 impl Author {
     fn step(&mut self) -> Step {
-        match self.chance.below(20) {
+        match self.chance.below(22) {
             0 => Step::Reopen,
             1 => Step::PowerCut(self.chance.number()),
             2 => Step::Prepare,
             3 => Step::Read,
-
             4 => Step::Redact(self.chance.number()),
             5 => Step::Index,
             6 => Step::Snapshot,
             7 => Step::Erase(self.chance.below(PEOPLE_COUNT)),
+            8 | 9 => Step::Checkpoint,
             _ => self.commit(),
         }
     }
 
-    /// What each workload is to have: a restart, a power cut, an erasure, a snapshot, a redaction, an index, and work after them.
+    /// What each workload is to have: a restart, a power cut, an erasure, a snapshot, a redaction, an index, a checkpoint before
+    /// and one after, and work after them.
     fn complete(&mut self, steps: &mut Vec<Step>) {
         let seeds = [self.chance.number(), self.chance.number()];
         let erased = self.chance.below(PEOPLE_COUNT);
         let (cut, redact) = (Step::PowerCut(seeds[0]), Step::Redact(seeds[1]));
-        for wanted in [Step::Erase(erased), Step::Snapshot, Step::Reopen, cut, redact, Step::Index] {
+        for wanted in [Step::Erase(erased), Step::Snapshot, Step::Reopen, cut, redact, Step::Index, Step::Checkpoint] {
             let kind = std::mem::discriminant(&wanted);
             if !steps.iter().any(|step| std::mem::discriminant(step) == kind) {
                 let at = steps.len() / 2 + self.chance.below(steps.len() / 2);
                 steps.insert(at, wanted);
             }
         }
-        steps.push(self.commit());
+        steps.extend([Step::Checkpoint, self.commit()]);
     }
 
     fn commit(&mut self) -> Step {

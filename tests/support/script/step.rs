@@ -47,6 +47,8 @@ pub enum Act {
     },
     /// A person is erased.
     Erase(usize),
+    /// The log adopts the key that signs its checkpoints.
+    AdoptKey,
 }
 
 /// One step.
@@ -62,6 +64,8 @@ pub enum Step {
     Erase(usize),
     /// Writes a snapshot of the state.
     Snapshot,
+    /// Signs a checkpoint, keeps it, and thins out those that are not needed any more.
+    Checkpoint,
     /// Makes the indexes of what is sealed.
     Index,
     /// Rewrites what is sealed without some contents, by this seed.
@@ -96,6 +100,7 @@ impl fmt::Display for Act {
             Self::Retract(item) => write!(f, "retract {item}"),
             Self::Mark { person, mark, item } => write!(f, "{person} marks {item} {mark:?}"),
             Self::Erase(person) => write!(f, "erase {person}"),
+            Self::AdoptKey => f.write_str("adopt the key of checkpoints"),
             Self::MarkAll { person, mark } => write!(f, "{person} marks all {mark:?}"),
         }
     }
@@ -112,6 +117,7 @@ impl fmt::Display for Step {
             Self::Read => f.write_str("read"),
             Self::Erase(person) => write!(f, "erase {person}"),
             Self::Snapshot => f.write_str("snapshot"),
+            Self::Checkpoint => f.write_str("checkpoint"),
             Self::Index => f.write_str("index"),
             Self::Redact(seed) => write!(f, "redact {seed}"),
             Self::Reopen => f.write_str("reopen"),

@@ -1,15 +1,15 @@
 //! Comparing a log with the checkpoints that were kept: those of its data directory, and those that are given.
 
 use super::super::fail;
-use crate::checkpoints::{self, CHECKPOINTS_FOLDER, Folder, Kept};
+use crate::checkpoints::{self, CHECKPOINTS_FOLDER};
 use crate::exit::Exit;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use tidings_engine::checkpoint::{Accumulator, Agreement, Comparison, Disagreement, Named, Trust, VerifierKey};
+use tidings_engine::checkpoint::{Accumulator, Agreement, Comparison, Disagreement, Kept, Named, Trust, VerifierKey};
 use tidings_engine::ids::Position;
 use tidings_engine::log::audit::{self, Verified};
-use tidings_engine::log::{Damage, FileStorage, LogId, Record};
+use tidings_engine::log::{Damage, FileStorage, LogId, Record, StorageError};
 
 /// The file in which an export tells what precedes a part of a log.
 pub(crate) const PART_START: &str = "part.start";
@@ -40,6 +40,9 @@ pub(crate) enum CheckError {
     /// A file or folder cannot be read.
     #[error("{path}: {source}")]
     File { path: PathBuf, source: io::Error },
+    /// Kept checkpoints cannot be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// What precedes a part of a log is not what was written there.
     #[error("{0} does not tell what precedes the part of the log")]
     Start(PathBuf),
@@ -53,7 +56,7 @@ impl CheckError {
         match self {
             Self::Damage(_) | Self::Start(_) => Exit::Damage,
             Self::Key { .. } => Exit::Usage,
-            Self::File { .. } | Self::Empty(_) => Exit::Failed,
+            Self::File { .. } | Self::Storage(_) | Self::Empty(_) => Exit::Failed,
         }
     }
 }
@@ -128,14 +131,13 @@ fn shared(path: &Path, log: LogId, named: &mut Vec<Named>) -> Result<(), CheckEr
 }
 
 fn folder(path: &Path, is_meant: impl Fn(&Kept) -> bool, named: &mut Vec<Named>) -> Result<(), CheckError> {
-    let failed = |source| CheckError::File { path: path.to_owned(), source };
-    let folder = Folder::at(path);
-    for kept in folder.all().map_err(failed)?.iter().filter(|kept| is_meant(kept)) {
+    let folder = checkpoints::folder::at(path)?;
+    for kept in folder.all()?.iter().filter(|kept| is_meant(kept)) {
         match folder.read(kept) {
             Ok(read) => named.push(read),
             // A running server thins its history.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
+            Err(StorageError::Io { kind: io::ErrorKind::NotFound, .. }) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use super::super::fail;
 use super::checking::PART_START;
 use super::signing::{Fresh, fresh};
 use super::storage;
-use crate::checkpoints::{Folder, write_durably};
+use crate::checkpoints::{folder, write_durably};
 use crate::config::LOG_FOLDER;
 use crate::exit::Exit;
 use std::fs;
@@ -101,8 +101,7 @@ fn write(storage: &FileStorage, fresh: &Fresh, arguments: &ExportArguments) -> R
     if let Some(before) = &fresh.before {
         file(PART_START, &before.encode())?;
     }
-    let kept = Folder::of_data(out).and_then(|folder| folder.keep(&fresh.signed));
-    kept.map_err(|source| ExportError::File { path: out.to_owned(), source })?;
+    folder::of_data(out)?.keep(&fresh.signed)?;
     let keys: String = fresh.keys.iter().map(|key| format!("{key}\n")).collect();
     file(KEYS, keys.as_bytes())?;
     file(README, readme(fresh).as_bytes())

@@ -3,14 +3,15 @@
 //! A sink outlives the data directory. So a server that starts with an older copy of its directory finds there what its
 //! log has forgotten, and does not sign a second history under the same key.
 
+use super::comparison::Named;
 use super::folder::Folder;
-use std::io;
-use tidings_engine::checkpoint::{Checkpoint, Named, SigningKey, origin};
-use tidings_engine::log::LogReader;
+use super::key::SigningKey;
+use super::statement::{Checkpoint, origin};
+use crate::log::{LogReader, StorageError};
 
 /// What the newest kept checkpoint of a folder says about the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub enum Standing {
     /// Nothing is kept, or it agrees.
     Agrees,
     /// It disagrees, and is ours. The text says what about.
@@ -25,7 +26,7 @@ pub(super) enum Standing {
 ///
 /// # Errors
 /// The folder cannot be read.
-pub(super) fn standing(folder: &Folder, reader: &LogReader, key: &SigningKey) -> io::Result<Standing> {
+pub fn standing(folder: &Folder, reader: &LogReader, key: &SigningKey) -> Result<Standing, StorageError> {
     let kept = folder.kept(reader.id())?;
     let Some(newest) = kept.iter().max_by_key(|kept| (kept.position, &kept.stamp)) else { return Ok(Standing::Agrees) };
     let Named { name, signed } = folder.read(newest)?;

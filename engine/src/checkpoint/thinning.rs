@@ -1,7 +1,7 @@
 //! Which kept checkpoints are no longer needed, so that a file a minute does not pile up for ever.
 
 use super::folder::Kept;
-use tidings_engine::ids::Time;
+use crate::ids::Time;
 
 /// For this long every checkpoint is kept: 1 hour.
 const ALL_MS: i64 = 60 * 60 * 1_000;
@@ -36,7 +36,7 @@ pub(super) fn superfluous(kept: &[Kept], now: Time) -> Vec<&Kept> {
 #[cfg(test)]
 mod tests {
     use super::{Kept, stamp, superfluous};
-    use tidings_engine::ids::{Position, Time};
+    use crate::ids::{Position, Time};
 
     const MINUTE: i64 = 60_000;
     /// 2026-01-31T09:00:00Z.
