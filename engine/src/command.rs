@@ -78,6 +78,16 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it names a notification by an id that its tenant was never given: another tenant's, or one that was made up.
+    #[must_use]
+    pub fn names_foreign(&self) -> bool {
+        match self {
+            Self::Retract { notification } => *notification == Position::ZERO,
+            Self::Mark { items, .. } => items.contains(&Position::ZERO),
+            _ => false,
+        }
+    }
+
     /// What it may use of a disk that is full: erasure, retraction and administration must not be stopped by it.
     #[must_use]
     pub const fn room_for(&self) -> RoomFor {

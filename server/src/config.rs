@@ -3,10 +3,12 @@
 mod interval;
 mod layers;
 mod memory;
+mod security_log;
 
 pub use interval::{Interval, IntervalError};
 pub use layers::{ConfigError, load};
 pub use memory::{ByteCount, Memory};
+pub use security_log::{Addresses, SecurityLog};
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +54,8 @@ pub struct Config {
     pub keyring: Keyring,
     /// Memory.
     pub memory: Memory,
+    /// The security log.
+    pub security_log: SecurityLog,
     /// Every limit an operator may set.
     pub limits: Limits,
 }
@@ -203,6 +207,7 @@ impl Default for Config {
             checkpoints: Checkpoints::default(),
             keyring: Keyring::default(),
             memory: Memory::default(),
+            security_log: SecurityLog::default(),
             limits: Limits::default(),
         }
     }

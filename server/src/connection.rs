@@ -4,11 +4,12 @@ use crate::auditing::{self, Following};
 use crate::gateway::{Server, Ticket};
 use crate::hub::ConnectionId;
 use crate::inbox::Work;
-use crate::telemetry::SECURITY;
+use crate::security_log::{Ended, Who};
 use crate::writer::Job;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::Value;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tidings_adapters::carrier::{CarrierEnd, Close, FrameFault, StreamKind};
 use tidings_adapters::gateway::{Peer, Protocol};
@@ -20,7 +21,6 @@ use tidings_engine::rejection::Rejection;
 use tidings_engine::session::{Input, Output, SecurityEvent, Session, Stream};
 use tidings_wire::{CloseCode, InboxName};
 use tokio::sync::Notify;
-use tracing::{info, warn};
 
 /// One connection. Lives as long as its task, or as the inbox thread still has it in a list.
 pub struct Connection {
@@ -35,6 +35,9 @@ pub struct Connection {
     ticket: Mutex<Option<Ticket>>,
     /// What it is shown of the audit, once it follows that.
     following: Mutex<Option<Following>>,
+    /// Bytes of the frames received and sent.
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
 }
 
 impl Connection {
@@ -47,8 +50,7 @@ impl Connection {
         session: Session,
         now: Time,
     ) -> Self {
-        info!(target: SECURITY, event = "opened", connection = id.0, carrier = peer.carrier.name(),
-            address = %truncated(&peer), user_agent = peer.user_agent.as_deref(), origin = peer.origin.as_deref());
+        server.security.opened(&Who::peer(&peer).on(id.0), peer.origin.as_deref(), now);
         server.counts.opened(peer.carrier);
         Self {
             id,
@@ -60,12 +62,19 @@ impl Connection {
             grant: OnceLock::new(),
             ticket: Mutex::new(Some(ticket)),
             following: Mutex::default(),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
         }
     }
 
     /// Its name in this process.
     pub(crate) const fn id(&self) -> ConnectionId {
         self.id
+    }
+
+    /// Whom a line of the security log about it names.
+    pub(crate) fn who(&self) -> Who<'_> {
+        Who::peer(&self.peer).on(self.id.0).with(self.grant.get().map(Arc::as_ref))
     }
 
     /// What its token permits; `None` before it was verified.
@@ -163,7 +172,7 @@ impl Driven {
             Output::CatchUp { inbox, from: since } => {
                 server.inbox.send(Work::CatchUp { connection: Arc::clone(connection), inbox, since });
             }
-            Output::Command { id, stream, request } => self.command(id, stream, *request),
+            Output::Command { id, stream, request } => self.command(id, stream, *request, now),
             Output::Fetch { id, stream, inbox, page } => {
                 let connection = Arc::clone(connection);
                 server.inbox.send(Work::Fetch { connection, id, stream, inbox, page });
@@ -173,7 +182,7 @@ impl Driven {
                 if let SecurityEvent::Authenticated { grant, .. } = &event {
                     let _ = connection.grant.set(Arc::clone(grant));
                 }
-                log_security(connection, event);
+                server.security.session(&connection.who(), &event, now);
             }
         }
     }
@@ -189,7 +198,10 @@ impl Driven {
         self.0.server.writer_submit(Job { request, reply });
     }
 
-    fn command(&self, id: String, stream: Stream, request: Request) {
+    fn command(&self, id: String, stream: Stream, request: Request, now: Time) {
+        if request.command.names_foreign() {
+            self.0.server.security.cross_tenant(&self.0.who(), "notification", now);
+        }
         let connection = Arc::clone(&self.0);
         let grant = Arc::clone(&request.grant);
         let transaction = transaction_of(&request);
@@ -223,6 +235,7 @@ fn result(server: &Server, grant: &Grant, done: &Done, transaction: Option<Strin
 
 impl Protocol for Driven {
     fn on_frame(&self, stream: StreamKind, bytes: Bytes, now: Time) {
+        self.0.bytes_in.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.give(Input::Frame { stream: of_kind(stream), bytes: &bytes }, now);
     }
 
@@ -242,11 +255,19 @@ impl Protocol for Driven {
         self.give(Input::CarrierEnded, now);
         let connection = &self.0;
         let code = connection.session.lock().close().map(CloseCode::number);
-        let grant = connection.grant();
-        info!(target: SECURITY, event = "ended", connection = connection.id.0, carrier = connection.peer.carrier.name(),
-            address = %truncated(&connection.peer), tenant = grant.as_ref().map(|grant| &*grant.tenant),
-            subject = grant.as_ref().map(|grant| &*grant.subject), code, end = %end,
-            duration_ms = now.since(connection.opened));
+        let end = match (code, end) {
+            (Some(_), _) => "closed_by_server",
+            (None, CarrierEnd::Closed { .. }) => "closed_by_peer",
+            (None, CarrierEnd::Lost { .. }) => "lost",
+        };
+        let ended = Ended {
+            code,
+            end,
+            duration_ms: now.since(connection.opened),
+            bytes_in: connection.bytes_in.load(Ordering::Relaxed),
+            bytes_out: connection.bytes_out.load(Ordering::Relaxed),
+        };
+        connection.server.security.ended(&connection.who(), ended, now);
         connection.server.counts.ended(connection.peer.carrier);
         connection.server.connections.lock().remove(&connection.id);
         connection.server.inbox.send(Work::Ended { connection: Arc::clone(connection) });
@@ -264,6 +285,7 @@ impl Protocol for Driven {
             frames.push(frame);
         }
         drop(session);
+        self.0.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
         // An emptied outbox may be what a subscription that is behind waited for.
         self.perform(now);
     }
@@ -291,31 +313,4 @@ const fn of_kind(stream: StreamKind) -> Stream {
         StreamKind::Ordered => Stream::Ordered,
         StreamKind::Fetch => Stream::Fetch,
     }
-}
-
-fn log_security(connection: &Connection, event: SecurityEvent) {
-    let (id, carrier, address) = (connection.id.0, connection.peer.carrier.name(), truncated(&connection.peer));
-    match event {
-        SecurityEvent::Authenticated { grant, client } => {
-            info!(target: SECURITY, event = "authenticated", connection = id, carrier, %address, client,
-                tenant = &*grant.tenant, subject = &*grant.subject);
-        }
-        SecurityEvent::Refused { code, why } => {
-            metrics::counter!("tidings_refusals_total", "code" => code.reason()).increment(1);
-            warn!(target: SECURITY, event = "refused", connection = id, carrier, %address, code = code.number(),
-                reason = code.reason(), why, user_agent = connection.peer.user_agent.as_deref());
-        }
-        SecurityEvent::LimitHit { limit } => {
-            metrics::counter!("tidings_limit_hits_total", "limit" => limit).increment(1);
-            warn!(target: SECURITY, event = "limit_hit", connection = id, carrier, %address, limit);
-        }
-        SecurityEvent::ForeignCursor => {
-            warn!(target: SECURITY, event = "foreign_cursor", connection = id, carrier, %address);
-        }
-    }
-}
-
-/// The address as it is logged: without the last part, so that the log names a neighbourhood and no household.
-fn truncated(peer: &Peer) -> String {
-    crate::gateway::truncated(peer.address.ip())
 }

@@ -10,14 +10,14 @@ use crate::inbox::{Inbox, Work};
 use crate::observed::Observed;
 use crate::origins::Origins;
 use crate::receipt::Receipts;
-use crate::telemetry::SECURITY;
+use crate::security_log::{Refused as Why, SecurityLog, Who};
 use crate::writer::{Job, Writer};
 use crate::{clock, dev_token, entropy};
 use data_encoding::BASE32_DNSSEC;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use tidings_adapters::carrier::CarrierKind;
@@ -36,7 +36,6 @@ use tidings_engine::tickets::IssuedTicket;
 use tidings_engine::token::Verifier;
 use tidings_wire::{CloseCode, Receipt, ReplyCode};
 use tokio::sync::oneshot;
-use tracing::warn;
 
 /// Life of a token of the demo page: 12 hours.
 const DEMO_TOKEN_SECONDS: i64 = 12 * 60 * 60;
@@ -56,11 +55,12 @@ pub(crate) struct Parts {
     pub(crate) is_secure: bool,
     pub(crate) pinned: Option<String>,
     pub(crate) dev_key: Option<[u8; 32]>,
-    pub(crate) counts: Arc<ConnectionCounts>,
+    pub(crate) counts: ConnectionCounts,
     pub(crate) is_read_only: bool,
     pub(crate) session_seed: [u8; 16],
     pub(crate) checkpoints: Checkpoints,
     pub(crate) receipts: Receipts,
+    pub(crate) security: SecurityLog,
 }
 
 /// One node, shared by everything that serves.
@@ -72,7 +72,9 @@ pub struct Server {
     /// Who may come in.
     pub(crate) admission: Arc<Mutex<Admission>>,
     /// How many are in.
-    pub(crate) counts: Arc<ConnectionCounts>,
+    pub(crate) counts: ConnectionCounts,
+    /// Where it is written who came and who was refused.
+    pub(crate) security: SecurityLog,
     /// The way to the log for auditors.
     pub(crate) auditing: Auditing,
     /// Everyone who is in, to be told when this server leaves.
@@ -132,6 +134,7 @@ impl Server {
             inbox: parts.inbox,
             admission: Arc::new(Mutex::new(Admission::new(parts.limits))),
             counts: parts.counts,
+            security: parts.security,
             is_read_only: parts.is_read_only,
             auditing,
             connections: Mutex::default(),
@@ -181,6 +184,7 @@ impl Server {
         let connections: Vec<_> = self.connections.lock().values().filter_map(Weak::upgrade).collect();
         let theirs = |connection: &Arc<Connection>| connection.grant().is_some_and(|grant| grant.stream == subject);
         for connection in connections.into_iter().filter(theirs) {
+            self.security.revoked(&connection.who(), "erasure");
             connection.give(Input::Close(CloseCode::TokenRevoked));
         }
     }
@@ -216,9 +220,10 @@ impl Server {
         BASE32_DNSSEC.encode(&self.keys.fingerprint(&block))
     }
 
-    fn refuse_origin(&self, origin: Option<&str>, carrier: &'static str, address: IpAddr) {
-        metrics::counter!("tidings_refusals_total", "code" => "origin").increment(1);
-        warn!(target: SECURITY, event = "refused", reason = "origin", carrier, origin, address = %truncated(address));
+    fn refuse_origin(&self, who: &Who<'_>, origin: Option<&str>) {
+        let answer = ReplyCode::Forbidden;
+        let why = Why { code: answer.http_status(), answer: answer.word(), reason: "origin" };
+        self.security.refused(who, why, origin, clock::now());
     }
 }
 
@@ -237,13 +242,15 @@ impl Gateway for Server {
         if self.leaving.load(Ordering::Relaxed) {
             return Err(Refused::Full);
         }
-        let admitted = self.admission.lock().admit(asked.address.ip(), clock::now());
+        let now = clock::now();
+        let admitted = self.admission.lock().admit(asked.address.ip(), now);
         match admitted {
-            Ok(id) => Ok(Ticket(Arc::new(Place { id, admission: Arc::clone(&self.admission) }))),
+            Ok(id) => {
+                metrics::counter!("tidings_handshakes_total", "carrier" => asked.carrier.name()).increment(1);
+                Ok(Ticket(Arc::new(Place { id, admission: Arc::clone(&self.admission) })))
+            }
             Err(refusal) => {
-                metrics::counter!("tidings_refusals_total", "code" => "admission").increment(1);
-                warn!(target: SECURITY, event = "refused", reason = "admission", carrier = asked.carrier.name(),
-                    address = %truncated(asked.address.ip()), why = %refusal);
+                self.security.not_admitted(&Who::stranger(asked.address, asked.carrier), refusal, now);
                 Err(match refusal {
                     Refusal::NodeFull => Refused::Full,
                     _ => Refused::TooMany,
@@ -255,14 +262,15 @@ impl Gateway for Server {
     fn origin_allowed(&self, peer: &Peer) -> bool {
         let allowed = self.origins.allow(peer.origin.as_deref());
         if !allowed {
-            self.refuse_origin(peer.origin.as_deref(), peer.carrier.name(), peer.address.ip());
+            self.refuse_origin(&Who::peer(peer), peer.origin.as_deref());
         }
         allowed
     }
 
     fn sent_away(&self, peer: SocketAddr, carrier: CarrierKind, why: &'static str) {
-        metrics::counter!("tidings_refusals_total", "code" => why).increment(1);
-        warn!(target: SECURITY, event = "refused", reason = why, carrier = carrier.name(), address = %truncated(peer.ip()));
+        // Nothing was asked, so nothing is answered.
+        let why = Why { code: 0, answer: "none", reason: why };
+        self.security.refused(&Who::stranger(peer, carrier), why, None, clock::now());
     }
 
     fn open(&self, ticket: Ticket, peer: Peer) -> Driven {
@@ -286,27 +294,22 @@ impl Api for Server {
     }
 
     fn authenticate(&self, token: Option<&str>, work: Kind, caller: &Caller) -> Result<Arc<Grant>, Rejection> {
-        let refused = |reason: &str| {
-            metrics::counter!("tidings_refusals_total", "code" => "http").increment(1);
-            warn!(target: SECURITY, event = "refused", carrier = CarrierKind::Http.name(), reason,
-                address = %truncated(caller.address.ip()), request = caller.request_id,
-                user_agent = caller.user_agent.as_deref());
-        };
+        let (who, now) = (Who::caller(caller), clock::now());
         let Some(token) = token else {
-            refused("no_token");
+            self.security.request_refused(&who, ReplyCode::Unauthenticated, "no_token", now);
             return Err(Rejection::Unauthenticated);
         };
-        let now = clock::now();
         let grant = self.context.verifier().verify(&self.keys, token, now).map_err(|error| {
-            refused(error.word());
-            error.rejection()
+            let rejection = error.rejection();
+            self.security.request_refused(&who, rejection.code(), error.word(), now);
+            rejection
         })?;
         let work = match work {
             Kind::Command => RequestKind::Command,
             Kind::Query => RequestKind::Query,
         };
         if let Err(retry_after_ms) = self.admission.lock().request(grant.stream, work, now) {
-            refused("rate_limited");
+            self.security.request_refused(&who.with(Some(&grant)), ReplyCode::RateLimited, "rate_limited", now);
             return Err(Rejection::RateLimited { retry_after_ms });
         }
         Ok(Arc::new(grant))
@@ -315,16 +318,17 @@ impl Api for Server {
     fn origin_allowed(&self, origin: Option<&str>, caller: &Caller) -> bool {
         let allowed = self.origins.allow(origin);
         if !allowed {
-            self.refuse_origin(origin, CarrierKind::Http.name(), caller.address.ip());
+            self.refuse_origin(&Who::caller(caller), origin);
         }
         allowed
     }
 
-    fn refused(&self, code: ReplyCode, caller: &Caller) {
-        metrics::counter!("tidings_refusals_total", "code" => code.word()).increment(1);
-        warn!(target: SECURITY, event = "refused", reason = code.word(), carrier = CarrierKind::Http.name(),
-            address = %truncated(caller.address.ip()), request = caller.request_id,
-            user_agent = caller.user_agent.as_deref());
+    fn refused(&self, code: ReplyCode, caller: &Caller, grant: Option<&Grant>) {
+        self.security.request_refused(&Who::caller(caller).with(grant), code, code.word(), clock::now());
+    }
+
+    fn foreign(&self, caller: &Caller, grant: &Grant) {
+        self.security.cross_tenant(&Who::caller(caller).with(Some(grant)), "notification", clock::now());
     }
 
     async fn submit(&self, request: Request) -> Outcome {
@@ -362,16 +366,14 @@ impl Api for Server {
         self.auditing.answer(self, &grant, question).await
     }
 
-    fn ticket(&self, grant: &Arc<Grant>) -> Result<IssuedTicket, Rejection> {
-        let entropy = entropy::bytes().map_err(|_| Rejection::Internal)?;
-        self.context.issue_ticket(Arc::clone(grant), entropy, clock::now()).inspect_err(|rejection| {
+    fn ticket(&self, grant: &Arc<Grant>, caller: &Caller) -> Result<IssuedTicket, Rejection> {
+        let (entropy, now) = (entropy::bytes().map_err(|_| Rejection::Internal)?, clock::now());
+        self.context.issue_ticket(Arc::clone(grant), entropy, now).inspect_err(|rejection| {
             let limit = match rejection {
                 Rejection::RateLimited { .. } => "tickets_of_one_max",
                 _ => "tickets_count_max",
             };
-            metrics::counter!("tidings_limit_hits_total", "limit" => limit).increment(1);
-            warn!(target: SECURITY, event = "limit_hit", carrier = CarrierKind::Http.name(), limit,
-                tenant = &*grant.tenant, subject = &*grant.subject);
+            self.security.limit_hit(&Who::caller(caller).with(Some(grant)), limit, now);
         })
     }
 
@@ -442,19 +444,5 @@ fn quic_name(name: &str, quic: SocketAddr) -> String {
     match quic {
         SocketAddr::V4(address) if name == "localhost" => address.ip().to_string(),
         _ => name.to_owned(),
-    }
-}
-
-/// An address as it is logged: without its last part, so that the log names a neighbourhood and no household.
-pub(crate) fn truncated(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => {
-            let [a, b, c, _] = address.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        IpAddr::V6(address) => {
-            let [a, b, c, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}::/48")
-        }
     }
 }

@@ -28,6 +28,7 @@ pub mod receipt;
 pub mod redaction;
 pub mod saving;
 pub mod secrets;
+pub mod security_log;
 pub mod telemetry;
 pub mod tls;
 pub mod verifier;

@@ -10,6 +10,7 @@ use crate::origins::Origins;
 use crate::receipt::Receipts;
 use crate::saving::{self, Saving};
 use crate::secrets::{self, SecretError};
+use crate::security_log::SecurityLog;
 use crate::tls::{Certificate, CertificateError};
 use crate::verifier::{self, KeyError};
 use crate::{assets, clock, entropy, erasing, opening, redaction, telemetry, writer};
@@ -192,7 +193,6 @@ impl Node {
         let (writer, mut threads) = writer::start(engine, inbox.clone())?;
         let (redaction, redaction_thread) = redaction::start(reader.clone(), writer.clone(), destroyed)?;
         let metrics = telemetry::start_metrics();
-        let counts = Arc::new(ConnectionCounts::default());
         let server = Server::new(crate::gateway::Parts {
             keys,
             verifier,
@@ -207,11 +207,12 @@ impl Node {
             is_secure: addresses.is_secure,
             pinned: certificate.pinned.clone(),
             dev_key,
-            counts: Arc::clone(&counts),
+            counts: ConnectionCounts::default(),
             is_read_only: read_only,
             session_seed: entropy::bytes()?,
             checkpoints: keeping.checkpoints.clone(),
             receipts: Receipts::of(&config.data, adopted)?,
+            security: SecurityLog::new(config.security_log.addresses),
         });
         tokio::spawn(erasing::reach(Arc::clone(&server), redaction, erased));
         let host = Host::new(Arc::clone(&server));
@@ -223,7 +224,7 @@ impl Node {
         let administration =
             telemetry::admin_routes(metrics.clone()).merge(checkpoints::admin_routes(keeping.checkpoints.clone()));
         tokio::spawn(axum::serve(admin, administration).into_future());
-        tokio::spawn(telemetry::keep_up(metrics, counts));
+        tokio::spawn(telemetry::keep_up(metrics, Arc::clone(&server)));
         threads.extend([inbox_thread, redaction_thread]);
         threads.extend(saving_thread);
         Ok(Self { server, host, endpoint, threads, saving, keeping, ending, addresses, orders })

@@ -1,6 +1,8 @@
 //! Logs and metrics: people read text on a terminal, machines read JSON, and `/metrics` has a listener of its own.
 
-use crate::connection_counts::ConnectionCounts;
+use crate::clock;
+use crate::gateway::Server;
+use crate::security_log::SECURITY;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
@@ -10,23 +12,29 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
-/// Target of security events in the log: opened, authenticated, ended, refused.
-pub const SECURITY: &str = "security";
-
 /// How often histograms are folded: 5 s. Without it they grow.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// How often live connections, memory and uptime are logged: once a minute.
 const PERIODIC: Duration = Duration::from_secs(60);
 
-/// Sends log lines to standard error. `TIDINGS_LOG` or `RUST_LOG` filters them; `info` when neither is set.
+/// How often it is told what was left out of the security log: once a second.
+const LEFT_OUT: Duration = Duration::from_secs(1);
+
+/// Sends log lines to standard error. `TIDINGS_LOG` or `RUST_LOG` filters them; `info` when neither is set. The security log
+/// is written whatever the level of the rest, unless the filter names it.
 pub fn start_logging() {
-    let filter = EnvFilter::try_from_env("TIDINGS_LOG")
-        .or_else(|_| EnvFilter::try_from_default_env())
-        .unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = ["TIDINGS_LOG", "RUST_LOG"].iter().find_map(|name| std::env::var(name).ok());
+    let filter = asked.map(with_security).and_then(|text| EnvFilter::try_new(text).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     // A second server in one process, as in tests, keeps the first one's choice.
     let _ = if stderr().is_terminal() { lines.try_init() } else { lines.json().flatten_event(true).try_init() };
+}
+
+/// A filter that lets the security log through, unless it says itself what becomes of that.
+fn with_security(filter: String) -> String {
+    if filter.contains(SECURITY) { filter } else { format!("{filter},{SECURITY}=info") }
 }
 
 /// Starts collecting metrics. `None` when this process collects them already.
@@ -44,9 +52,10 @@ pub fn admin_routes(handle: Option<PrometheusHandle>) -> Router {
     Router::new().route("/metrics", get(metrics)).route("/healthz", get(|| std::future::ready("ok\n")))
 }
 
-/// Folds histograms, and logs a line a minute, until the process ends.
-pub async fn keep_up(handle: Option<PrometheusHandle>, counts: Arc<ConnectionCounts>) {
+/// Folds histograms, tells what the security log left out, and logs a line a minute, until the process ends.
+pub(crate) async fn keep_up(handle: Option<PrometheusHandle>, server: Arc<Server>) {
     let mut upkeep = tokio::time::interval(UPKEEP);
+    let mut left_out = tokio::time::interval(LEFT_OUT);
     let mut periodic = tokio::time::interval(PERIODIC);
     periodic.tick().await;
     let mut minutes = 0_u64;
@@ -58,9 +67,10 @@ pub async fn keep_up(handle: Option<PrometheusHandle>, counts: Arc<ConnectionCou
                 }
                 metrics::gauge!("tidings_memory_bytes").set(resident_bytes() as f64);
             }
+            _ = left_out.tick() => server.security.tell_left_out(clock::now()),
             _ = periodic.tick() => {
                 minutes += 1;
-                let live = counts.live();
+                let live = server.counts.live();
                 tracing::info!(connections = live, memory_bytes = resident_bytes(), uptime_minutes = minutes, "alive");
             }
         }

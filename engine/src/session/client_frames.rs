@@ -86,6 +86,14 @@ impl Session {
         self.say(stream, &ServerFrame::refusal(id, rejection.body()));
     }
 
+    /// Refuses what is asked of an inbox or the log; what the grant does not permit is told to the security log too.
+    fn refuse_request(&mut self, stream: Stream, id: String, rejection: &Rejection) {
+        if matches!(rejection, Rejection::Forbidden) {
+            self.outputs.push_back(Output::Security(SecurityEvent::NotPermitted));
+        }
+        self.refuse_frame(stream, id, rejection);
+    }
+
     fn on_command(&mut self, stream: Stream, id: String, command_id: Option<String>, command: CommandFrame, now: Time) {
         if !self.allows(Kind::Command, stream, &id, now) {
             return;
@@ -93,7 +101,7 @@ impl Session {
         let Some(grant) = self.grant().map(Arc::clone) else { return };
         let request = match request::command(&self.context.keys, &grant, command, command_id) {
             Ok(request) => Box::new(request),
-            Err(rejection) => return self.refuse_frame(stream, id, &rejection),
+            Err(rejection) => return self.refuse_request(stream, id, &rejection),
         };
         if self.takes_flight(stream, &id, now) {
             self.outputs.push_back(Output::Command { id, stream, request });
@@ -105,7 +113,7 @@ impl Session {
         let Fetch { id, inbox, query } = fetch;
         let page = may_read(&grant, &inbox).and_then(|()| request::page(&self.context.keys, &grant, &query));
         match page {
-            Err(rejection) => self.refuse_frame(stream, id, &rejection),
+            Err(rejection) => self.refuse_request(stream, id, &rejection),
             Ok(page) => {
                 if self.takes_flight(stream, &id, now) {
                     self.fetches.push(stream, Output::Fetch { id, stream, inbox, page: Box::new(page) });
@@ -117,7 +125,7 @@ impl Session {
     fn on_subscribe(&mut self, id: String, inbox: InboxName, from: Option<&str>) {
         let Some(grant) = self.grant().map(Arc::clone) else { return };
         if let Err(rejection) = may_follow(&grant, &inbox) {
-            return self.refuse_frame(Stream::Ordered, id, &rejection);
+            return self.refuse_request(Stream::Ordered, id, &rejection);
         }
         let from = match from.map(|text| self.open_cursor(&grant, text)) {
             None => None,

@@ -197,6 +197,8 @@ pub enum SecurityEvent {
         /// A stable word.
         why: &'static str,
     },
+    /// Something was asked for that the grant does not permit.
+    NotPermitted,
     /// A limit was reached.
     LimitHit {
         /// Its name in the configuration.

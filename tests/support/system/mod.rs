@@ -5,6 +5,7 @@ pub(crate) mod audited;
 pub(crate) mod binary;
 pub(crate) mod caller;
 pub(crate) mod conversation;
+pub(crate) mod document;
 pub(crate) mod event_stream;
 pub(crate) mod lines;
 pub(crate) mod server;

@@ -28,7 +28,7 @@ fn a_command_goes_to_the_server_and_its_reply_comes_back() {
     assert_eq!(fixture.refusal(), "invalid");
     fixture.send(&json!({"type": "command", "id": "9", "command": "publish", "to": "bob", "body": ""}));
     assert_eq!(fixture.refusal(), "forbidden");
-    assert!(fixture.outputs().is_empty());
+    assert!(matches!(fixture.outputs()[..], [Output::Security(SecurityEvent::NotPermitted)]));
 }
 
 #[test]

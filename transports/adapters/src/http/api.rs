@@ -125,8 +125,11 @@ pub trait Api: Send + Sync + 'static {
     /// Whether a page of this origin may read answers. `None`: not a browser. Logs its own refusal.
     fn origin_allowed(&self, origin: Option<&str>, caller: &Caller) -> bool;
 
-    /// Logs a request that was not even looked into: malformed or too large.
-    fn refused(&self, _code: ReplyCode, _caller: &Caller) {}
+    /// Logs a request that was not even looked into, malformed or too large, or one that its grant does not permit.
+    fn refused(&self, _code: ReplyCode, _caller: &Caller, _grant: Option<&Grant>) {}
+
+    /// Logs a request that names a notification by an id which the grant's tenant was never given.
+    fn foreign(&self, _caller: &Caller, _grant: &Grant) {}
 
     /// Has a command decided and made durable. The answer comes after the sync, and after the projections know it.
     fn submit(&self, request: Request) -> impl Future<Output = Outcome> + Send;
@@ -151,7 +154,7 @@ pub trait Api: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`Tickets::issue`](tidings_engine::tickets::Tickets::issue).
-    fn ticket(&self, grant: &Arc<Grant>) -> Result<IssuedTicket, Rejection>;
+    fn ticket(&self, grant: &Arc<Grant>, caller: &Caller) -> Result<IssuedTicket, Rejection>;
 
     /// The cursor of a position for the grant's tenant.
     fn cursor(&self, grant: &Grant, position: Position) -> String;

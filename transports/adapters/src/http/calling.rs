@@ -16,7 +16,7 @@ use tidings_engine::grant::{Grant, Right};
 use tidings_engine::limits::{HTTP_BODY_BYTES_MAX, TOKEN_BYTES_MAX};
 use tidings_engine::rejection::Rejection;
 use tidings_engine::request;
-use tidings_wire::{CommandFrame, InboxName};
+use tidings_wire::{CommandFrame, InboxName, ReplyCode};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAY: HeaderName = HeaderName::from_static("idempotency-replay");
@@ -27,6 +27,7 @@ const OPEN_BODY_BYTES_MAX: usize = 4 * 1024;
 /// A request of somebody who may make it.
 pub(super) struct Call<'a, A> {
     api: &'a A,
+    caller: &'a Caller,
     pub(super) grant: Arc<Grant>,
     pub(super) query: Query,
     pub(super) inbox: InboxName,
@@ -45,18 +46,24 @@ impl<'a, A: Api> Call<'a, A> {
         api: &'a A,
         route: &Route,
         id: String,
-        caller: &Caller,
+        caller: &'a Caller,
         request: Request,
     ) -> Result<Self, Refusal> {
         let grant = api.authenticate(token(request.headers()), route.work, caller)?;
         let query = Query::parse(request.uri().query(), route.query)?;
         let inbox = query.inbox()?;
         if !needed_right(route.access, &inbox).is_none_or(|right| grant.permits(right)) {
+            api.refused(ReplyCode::Forbidden, caller, Some(&grant));
             return Err(Rejection::Forbidden.into());
         }
         let idempotency_key = idempotency_key(request.headers())?;
         let body = body::read(route.payload, HTTP_BODY_BYTES_MAX, request).await?;
-        Ok(Self { api, grant, query, inbox, body, id, idempotency_key })
+        Ok(Self { api, caller, grant, query, inbox, body, id, idempotency_key })
+    }
+
+    /// Who calls.
+    pub(super) const fn caller(&self) -> &'a Caller {
+        self.caller
     }
 
     /// The server.
@@ -68,6 +75,9 @@ impl<'a, A: Api> Call<'a, A> {
     pub(super) async fn submit(&self, command: CommandFrame) -> Result<Done, Refusal> {
         let key = self.idempotency_key.clone();
         let request = request::command(self.api.keys(), &self.grant, command, key)?;
+        if request.command.names_foreign() {
+            self.api.foreign(self.caller, &self.grant);
+        }
         Ok(self.api.submit(request).await?)
     }
 

@@ -36,7 +36,7 @@ struct Ticket {
 
 /// `POST /v1/connect/ticket`.
 pub(super) fn ticket<A: Api>(call: &Call<'_, A>) -> Result<Response, Refusal> {
-    let issued = call.api().ticket(&call.grant)?;
+    let issued = call.api().ticket(&call.grant, call.caller())?;
     let ticket = Ticket { ticket: issued.text, expires_at: issued.expires.rfc3339() };
     Ok((StatusCode::CREATED, axum::Json(Data { data: ticket })).into_response())
 }

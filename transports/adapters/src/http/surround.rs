@@ -48,7 +48,7 @@ pub(super) async fn surround<A: Api>(State(api): State<Arc<A>>, mut request: Req
             let response = next.run(request).await;
             let refusal = response.extensions().get::<Refusal>().map(|refusal| refusal.code);
             if let Some(code @ (ReplyCode::Invalid | ReplyCode::TooLarge)) = refusal {
-                api.refused(code, &caller);
+                api.refused(code, &caller, None);
             }
             response
         }

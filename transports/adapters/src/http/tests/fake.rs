@@ -185,7 +185,7 @@ impl Api for Fake {
         Ok(answer)
     }
 
-    fn ticket(&self, grant: &Arc<Grant>) -> Result<IssuedTicket, Rejection> {
+    fn ticket(&self, grant: &Arc<Grant>, _caller: &Caller) -> Result<IssuedTicket, Rejection> {
         Ok(IssuedTicket { text: format!("ticket-of-{}", grant.subject), expires: NOW.plus(30_000) })
     }
 
