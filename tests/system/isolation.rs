@@ -290,7 +290,7 @@ async fn compare(caller: &Caller, role: Role, route: &Route, foreign: &Asked, ab
     assert_eq!(comparable(&theirs), comparable(&nobodys), "{place}");
     let right = foreign.right.or(match route.access {
         Access::Holder(right) => Some(right),
-        Access::Open | Access::Inbox { .. } => None,
+        Access::Open | Access::Authenticated | Access::Session | Access::Inbox { .. } => None,
     });
     let may_ask = right.is_none_or(|right| right.is_given_by(role));
     let body: Value = serde_json::from_slice(&theirs.body).unwrap();
