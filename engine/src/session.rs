@@ -145,7 +145,7 @@ impl Session {
         match slot {
             Slot::Reply { .. } => self.requests_in_flight = self.requests_in_flight.saturating_sub(1),
             Slot::Delta { key, at } => self.subscriptions.written(key, at),
-            Slot::Kept | Slot::Once(_) | Slot::Page { .. } => {}
+            Slot::Kept | Slot::Once(_) | Slot::Page { .. } | Slot::Word { .. } => {}
         }
         self.advance();
         Some(frame)

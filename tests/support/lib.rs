@@ -2,6 +2,7 @@
 //! what is proved on it.
 
 pub mod chance;
+pub mod conversation;
 pub mod crash;
 pub mod cuts;
 pub mod disk;

@@ -165,8 +165,7 @@ impl Session {
                 }
                 Ok(()) => {
                     if let Some(inbox) = void {
-                        let reason = "cursor".to_owned();
-                        self.say(Stream::Ordered, &ServerFrame::Resync { inbox, reason });
+                        self.say_cursor_void(&inbox);
                     }
                 }
             }

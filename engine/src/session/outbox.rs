@@ -29,6 +29,21 @@ pub(super) enum Slot {
         /// The subscription.
         key: u32,
     },
+    /// A few words about a subscription: dropped as a page is, and in nobody's way meanwhile.
+    Word {
+        /// The subscription.
+        key: u32,
+    },
+}
+
+impl Slot {
+    /// The subscription that it belongs to.
+    const fn subscription(self) -> Option<u32> {
+        match self {
+            Self::Delta { key, .. } | Self::Page { key } | Self::Word { key } => Some(key),
+            Self::Kept | Self::Reply { .. } | Self::Once(_) => None,
+        }
+    }
 }
 
 /// Frames of which one in the queue is enough.
@@ -80,14 +95,19 @@ impl Outbox {
         self.retain(|slot| !matches!(slot, Slot::Delta { key: of, .. } if of == key));
     }
 
+    /// Drops what a snapshot makes void: the deltas and pages of a subscription.
+    pub(super) fn drop_changes(&mut self, key: u32) {
+        self.retain(|slot| !matches!(slot, Slot::Delta { key: of, .. } | Slot::Page { key: of } if of == key));
+    }
+
     /// Drops every frame of a subscription.
     pub(super) fn drop_subscription(&mut self, key: u32) {
-        self.retain(|slot| !matches!(slot, Slot::Delta { key: of, .. } | Slot::Page { key: of } if of == key));
+        self.retain(|slot| slot.subscription() != Some(key));
     }
 
     /// Drops every frame of every subscription.
     pub(super) fn drop_subscriptions(&mut self) {
-        self.retain(|slot| !matches!(slot, Slot::Delta { .. } | Slot::Page { .. }));
+        self.retain(|slot| slot.subscription().is_none());
     }
 
     pub(super) fn drop_once(&mut self, once: Once) {

@@ -59,6 +59,12 @@ impl Subscriptions {
         self.asked.as_ref().is_some_and(|(_, asked)| asked == inbox)
     }
 
+    /// The subscription that something unasked about `inbox` is for, as its index. One that the server has not heard of yet
+    /// is not meant: what comes is for the one before it.
+    fn known(&self, inbox: &InboxName) -> Option<usize> {
+        self.list.iter().position(|one| one.inbox == *inbox && one.state != State::Waiting)
+    }
+
     fn index(&self, inbox: &InboxName) -> Option<usize> {
         self.list.iter().position(|one| one.inbox == *inbox)
     }
@@ -136,7 +142,7 @@ impl Session {
     pub(super) fn on_snapshot(&mut self, inbox: &InboxName, frame: Bytes, at: Cursor) {
         let index = match self.subscriptions.is_asked(inbox) {
             true => self.subscriptions.answered(inbox),
-            false => self.subscriptions.index(inbox),
+            false => self.subscriptions.known(inbox),
         };
         let Some(index) = index else { return };
         let one = &mut self.subscriptions.list[index];
@@ -144,7 +150,7 @@ impl Session {
         one.at = Some(at);
         one.told_behind = false;
         let (key, id) = (one.key, one.id.take());
-        self.ordered.drop_subscription(key);
+        self.ordered.drop_changes(key);
         self.reply_subscribed(id);
         self.push(Stream::Ordered, frame, Slot::Page { key });
     }
@@ -194,7 +200,8 @@ impl Session {
 
     pub(super) fn on_resync(&mut self, inbox: &InboxName, reason: &'static str) {
         let asked = self.subscriptions.asked.as_ref().filter(|(_, asked)| asked == inbox).map(|(key, _)| *key);
-        let Some(one) = self.subscriptions.list.iter_mut().find(|one| one.inbox == *inbox) else { return };
+        let Some(index) = self.subscriptions.known(inbox) else { return };
+        let one = &mut self.subscriptions.list[index];
         if asked.is_some_and(|key| key != one.key) {
             return;
         }
@@ -204,7 +211,20 @@ impl Session {
         let (key, id) = (one.key, one.id.take());
         self.ordered.drop_subscription(key);
         self.reply_subscribed(id);
-        self.say(Stream::Ordered, &ServerFrame::Resync { inbox: inbox.clone(), reason: reason.to_owned() });
+        self.say_void(key, inbox, reason);
+    }
+
+    /// Tells the client that its state of an inbox is void.
+    fn say_void(&mut self, key: u32, inbox: &InboxName, reason: &'static str) {
+        let frame = ServerFrame::Resync { inbox: inbox.clone(), reason: reason.to_owned() };
+        self.push(Stream::Ordered, encode(&frame), Slot::Word { key });
+    }
+
+    /// Tells the client that the cursor which it began an inbox with is none, where it follows that.
+    pub(super) fn say_cursor_void(&mut self, inbox: &InboxName) {
+        if let Some(index) = self.subscriptions.index(inbox) {
+            self.say_void(self.subscriptions.list[index].key, inbox, "cursor");
+        }
     }
 
     pub(super) fn on_subscribe_failed(&mut self, inbox: &InboxName, rejection: &Rejection) {

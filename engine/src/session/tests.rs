@@ -2,4 +2,3 @@ mod fixture;
 mod flow;
 mod opening;
 mod requests;
-mod script;
