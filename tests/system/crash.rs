@@ -1,4 +1,5 @@
-//! What was acknowledged survives SIGKILL under load, and each reader gets each of it once, in order.
+//! What was acknowledged survives SIGKILL under load, and each reader gets each of it once, in order. What the server decides
+//! on and what it shows afterwards are, byte for byte, those of a run that nobody interrupted.
 
 #[path = "../support/system/mod.rs"]
 #[allow(dead_code, reason = "each test of the release binary uses its own part")]
@@ -6,10 +7,12 @@ mod system;
 
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use system::binary::run;
 use system::caller::{Caller, text};
 use system::conversation::{CARRIERS, Conversation};
-use system::server::{Addresses, Launch};
+use system::server::{Addresses, Launch, Server};
+use system::shown::{Person, copy_log_and_keys, remove_snapshots, shown, state_digests};
 use system::sure;
 use system::tokens::Signer;
 use tidings_client::{ClientError, Transport};
@@ -23,14 +26,23 @@ const KILLS: u64 = 50;
 /// The variable by which a long run kills more often.
 const KILLS_VARIABLE: &str = "TIDINGS_KILLS";
 
-/// Rates that no publisher here exceeds.
-const UNLIMITED: &str = "
+/// Rates that no publisher here exceeds, and room for few inboxes: the others are written to their blocks and read again.
+const CONFIG: &str = "
     [limits]
     commands_per_second = 1000000
     commands_burst = 1000000
     queries_per_second = 1000000
     queries_burst = 1000000
+    [log]
+    segment_bytes = 262144
+    [memory]
+    inboxes = \"64 KiB\"
 ";
+
+/// Tenants that are busy only before the first kill, so that a server saves its state when it ends: it does from 10,000 events.
+const CROWDS: usize = 24;
+const CROWD_EVENTS: usize = 420;
+const CROWD_PEOPLE: usize = 10;
 
 /// The body of the notification that ends the test.
 const LAST: &str = "last:1";
@@ -76,11 +88,14 @@ enum Way {
 async fn nothing_acknowledged_is_lost_doubled_or_out_of_order_after_many_kills_under_load() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let launch = Launch::new(&data).with_config(UNLIMITED);
-    let mut server = launch.start().await;
+    let launch = Launch::new(&data).with_config(CONFIG);
+    let server = launch.start().await;
     let addresses = server.addresses.clone();
     let launch = launch.at(&addresses);
     let signer = Signer::dev(&data);
+    crowd(&addresses, &signer).await;
+    assert_eq!(server.stop().await, Some(0));
+    let mut server = launch.start().await;
     let (reborn, life) = watch::channel(0);
     let (acknowledged, mut progress) = watch::channel(0);
     let (stop, enough) = watch::channel(false);
@@ -95,6 +110,7 @@ async fn nothing_acknowledged_is_lost_doubled_or_out_of_order_after_many_kills_u
         let (world, token) = (world.clone(), signer.token("acme", &format!("{way:?}"), "service"));
         publishers.spawn(async move { (format!("{way:?}"), publish_all(&world, way, &token).await) });
     }
+    let marking = tokio::spawn(mark_all_over(world.clone(), signer.clone()));
     let mut target = 0;
     let kills = std::env::var(KILLS_VARIABLE).map_or(KILLS, |kills| kills.parse().unwrap());
     for kill in 0..kills {
@@ -108,6 +124,7 @@ async fn nothing_acknowledged_is_lost_doubled_or_out_of_order_after_many_kills_u
         reborn.send_modify(|life| *life += 1);
     }
     stop.send_replace(true);
+    sure("end of marking", marking).await.unwrap();
     let mut published: BTreeMap<String, u64> = sure("ends", publishers.join_all()).await.into_iter().collect();
     let service = Caller::new(&addresses, &signer.token("acme", "billing", "service"));
     service.publish(&json!("ada"), LAST).await;
@@ -125,8 +142,97 @@ async fn nothing_acknowledged_is_lost_doubled_or_out_of_order_after_many_kills_u
         assert_in_order(&format!("a reader over {:?}", reader.transport), reader.bodies.iter(), &published);
         assert_eq!(reader.counts, Some(fresh.counts), "over {:?}", reader.transport);
     }
-    assert_eq!(server.stop().await, Some(0));
+    equals_an_uninterrupted_run(server, &signer, &data).await;
     run(&["audit", "verify", "--data", data.to_str().unwrap()]).done();
+}
+
+/// What the last of many lives decides on and shows is what a fold of the log alone comes to.
+async fn equals_an_uninterrupted_run(server: Server, signer: &Signer, data: &Path) {
+    // This life began with what the ones before had saved, or there would be nothing to compare.
+    for (line, field) in [("state folded", "snapshot"), ("inboxes ready", "from")] {
+        let said = server.log.find(line, 0, |said| said.contains(line)).await;
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert!(said[field].as_u64().unwrap_or_default() > 10_000, "{said}");
+    }
+    remove_snapshots(data);
+    let people = people();
+    let live = shown(&server.addresses, signer, &people).await;
+    assert_eq!(server.stop().await, Some(0));
+    let (saved, folded) = state_digests(data);
+    assert_eq!(saved, folded, "the state that the server decided on, and that of all events in order");
+
+    let copy = data.with_file_name("uninterrupted");
+    copy_log_and_keys(data, &copy);
+    let uninterrupted = Launch::new(&copy).start().await;
+    let wanted = shown(&uninterrupted.addresses, signer, &people).await;
+    assert_eq!(uninterrupted.stop().await, Some(0));
+    assert_eq!(live, wanted, "what the server showed, and what one shows that folded the log alone");
+}
+
+/// Whose inboxes are compared: of those that are marked all over, of the reader, and of some who were busy long ago.
+fn people() -> Vec<Person> {
+    let person = |tenant: &str, name: &str, role| (tenant.to_owned(), name.to_owned(), role);
+    let mut people = vec![person("acme", "ada", "user"), person(MARKED, "olga", "tenant_admin")];
+    people.extend(PEOPLE.map(|name| person(MARKED, name, "user")));
+    for crowd in 0..CROWDS {
+        people.extend((0..3).map(|number| person(&format!("crowd-{crowd}"), &format!("person-{number}"), "user")));
+    }
+    people
+}
+
+/// Many notifications to many people of many tenants.
+async fn crowd(addresses: &Addresses, signer: &Signer) {
+    let mut crowds = JoinSet::new();
+    for crowd in 0..CROWDS {
+        let (addresses, token) = (addresses.clone(), signer.token(&format!("crowd-{crowd}"), "billing", "service"));
+        crowds.spawn(async move {
+            let opened = Conversation::open(&addresses, Transport::WebSocket, &token, None).await;
+            let mut conversation = opened.unwrap();
+            for number in 0..CROWD_EVENTS {
+                let to = format!("person-{}", number % CROWD_PEOPLE);
+                let publish = serde_json::from_value(json!({"to": to, "body": format!("{crowd}:{number}")})).unwrap();
+                let command = CommandFrame::Publish(Box::new(publish));
+                let frame = ClientFrame::Command { id: number.to_string(), command_id: None, command };
+                let reply = conversation.ask(&frame, &number.to_string()).await.unwrap();
+                assert!(matches!(reply, ServerFrame::Reply { ok: true, .. }), "{reply:?}");
+            }
+        });
+    }
+    sure("all notifications to the crowds", crowds.join_all()).await;
+}
+
+/// The tenant whose inboxes are marked all over while the server is killed.
+const MARKED: &str = "globex";
+const PEOPLE: [&str; 3] = ["bob", "cleo", "dan"];
+
+/// Publishes to some and to everyone, and marks in every way, until it is enough. What a kill interrupts may have happened.
+async fn mark_all_over(world: World, signer: Signer) {
+    let caller = |name: &str, role: &str| Caller::new(&world.addresses, &signer.token(MARKED, name, role));
+    let (service, admin) = (caller("billing", "service"), caller("olga", "tenant_admin"));
+    let people = PEOPLE.map(|name| caller(name, "user"));
+    let mut turn = 0;
+    while !*world.enough.borrow() {
+        turn += 1;
+        let person = &people[turn % people.len()];
+        let work = async {
+            let to = [json!("bob"), json!(PEOPLE), json!({"type": "tenant"})][turn % 3].clone();
+            let wanted = json!({"to": to, "body": format!("marked:{turn}")});
+            service.call("POST", "/v1/notifications", Some(&wanted)).await?;
+            let page = person.call("GET", "/v1/inbox/notifications?limit=10", None).await?;
+            let page: serde_json::Value = serde_json::from_slice(&page.body)?;
+            let id = page["data"][turn * 5 % 7]["id"].as_str().unwrap_or("none").to_owned();
+            let mark = ["read", "archive", "unread", "unarchive", "seen", "delete"][turn / 2 % 6];
+            let method = if mark == "delete" { "DELETE" } else { "PATCH" };
+            person.call(method, &format!("/v1/inbox/notifications/{id}/{mark}"), None).await?;
+            if turn.is_multiple_of(5) {
+                let all = ["seen", "read-archive", "read"][turn / 5 % 3];
+                person.call("POST", &format!("/v1/inbox/notifications/{all}"), None).await?;
+            }
+            let path = "/v1/inbox/notifications/seen?inbox=tenant";
+            if turn.is_multiple_of(9) { admin.call("POST", path, None).await.map(drop) } else { Ok(()) }
+        };
+        world.while_it_lives(work).await;
+    }
 }
 
 /// Each publisher's bodies are there once, from its first to its last that was acknowledged, in the order of publishing.

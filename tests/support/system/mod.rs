@@ -9,6 +9,7 @@ pub(crate) mod document;
 pub(crate) mod event_stream;
 pub(crate) mod lines;
 pub(crate) mod server;
+pub(crate) mod shown;
 pub(crate) mod stopwatch;
 pub(crate) mod strace;
 pub(crate) mod tokens;
