@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use testkit::fuzz::TARGETS;
+use testkit::fuzz::{TARGETS, reached};
+use xtask::stages::FUZZ_PLANTS;
 use xtask::workspace::{Workspace, root};
 
 /// Most bytes of one committed corpus: small enough to live in the repository.
@@ -24,6 +25,19 @@ fn every_committed_input_still_keeps_the_promises() {
 }
 
 #[test]
+fn the_committed_inputs_reach_every_named_mark() {
+    for target in TARGETS {
+        let _ = reached();
+        for input in inputs_of(target.name) {
+            (target.run)(&std::fs::read(&input).unwrap());
+        }
+        let reached = reached();
+        let missed: Vec<_> = target.marks.iter().filter(|mark| !reached.contains(**mark)).collect();
+        assert!(missed.is_empty(), "the corpus of {} does not reach {missed:?}, only {reached:?}", target.name);
+    }
+}
+
+#[test]
 fn every_target_has_a_body_a_binary_and_a_corpus() {
     let workspace = Workspace::read(&root().unwrap()).unwrap();
     let bodies: BTreeSet<String> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
@@ -35,6 +49,18 @@ fn every_target_has_a_body_a_binary_and_a_corpus() {
     assert_eq!(bodies, bins, "testkit::fuzz::TARGETS and fuzz/Cargo.toml");
     assert_eq!(bodies, sources, "testkit::fuzz::TARGETS and fuzz/targets");
     assert_eq!(bodies, corpora, "testkit::fuzz::TARGETS and fuzz/corpus");
+}
+
+#[test]
+fn every_target_has_a_planted_bug_whose_text_stands_in_the_product() {
+    let targets: BTreeSet<String> = TARGETS.iter().map(|target| format!("fuzz_{}", target.name)).collect();
+    let planted: BTreeSet<String> = FUZZ_PLANTS.iter().map(|plant| plant.target.to_owned()).collect();
+    assert_eq!(targets, planted, "xtask::stages::FUZZ_PLANTS and testkit::fuzz::TARGETS");
+    for plant in FUZZ_PLANTS {
+        let text = std::fs::read_to_string(root().unwrap().join(plant.file)).unwrap();
+        assert_eq!(text.matches(plant.find).count(), 1, "{} in {}", plant.find, plant.file);
+        assert_ne!(plant.find, plant.replace);
+    }
 }
 
 #[test]

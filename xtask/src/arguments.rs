@@ -11,10 +11,11 @@ cargo xtask test [--only STAGE]... [--long] [--seconds N] [--list]
     --seconds N    N seconds for each fuzz target (15 unless --long)
     --list         names the stages and what each does
 
-cargo xtask fuzz [TARGET]... [--seconds N] [--input FILE]
+cargo xtask fuzz [TARGET]... [--seconds N] [--input FILE] [--plants]
     Fuzzes the named targets, or all, on the stable compiler.
     --seconds N    how long each (60)
     --input FILE   runs one target on one input, as found in fuzz/artifacts
+    --plants       plants a bug for each target in a copy of the repository; fails when one is not found within 60 s
 
 cargo xtask crash [--states N] [--seed S] [--plant NAME] [--list]
     Cuts the power at every storage operation of every workload and judges what is found. A finding prints the command
@@ -80,6 +81,8 @@ pub struct Fuzz {
     pub seconds: Option<u64>,
     /// One input to run instead of fuzzing.
     pub input: Option<PathBuf>,
+    /// Whether bugs are planted that the targets must find.
+    pub plants: bool,
 }
 
 impl Arguments {
@@ -124,6 +127,7 @@ fn parse_fuzz(mut words: impl Iterator<Item = String>) -> Result<Arguments, Stri
     while let Some(word) = words.next() {
         match word.as_str() {
             "--seconds" => fuzz.seconds = Some(seconds(&word, words.next())?),
+            "--plants" => fuzz.plants = true,
             "--input" => fuzz.input = Some(value(&word, words.next())?.into()),
             "--help" | "-h" => return Ok(Arguments::Help),
             option if option.starts_with('-') => return Err(format!("fuzz does not know {option:?}")),
@@ -161,7 +165,7 @@ mod tests {
         let test = Test { only: vec!["lint".into(), "fuzz".into()], long: true, seconds: Some(3) };
         assert_eq!(parse("test --only lint --only fuzz --long --seconds 3"), Ok(Arguments::Test(test)));
         assert_eq!(parse("test --list"), Ok(Arguments::List));
-        let fuzz = Fuzz { targets: vec!["frame".into()], seconds: Some(9), input: Some("a/b".into()) };
+        let fuzz = Fuzz { targets: vec!["frame".into()], seconds: Some(9), input: Some("a/b".into()), plants: false };
         assert_eq!(parse("fuzz frame --seconds 9 --input a/b"), Ok(Arguments::Fuzz(fuzz)));
         assert_eq!(parse("bench decide --quick"), Ok(Arguments::Bench(vec!["decide".into(), "--quick".into()])));
         let proof = ["crash", "--plant", "x"].map(String::from).to_vec();

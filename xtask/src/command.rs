@@ -100,11 +100,12 @@ fn run_stage(stage: &Stage, context: &Context, earlier: &[Row]) -> Row {
 }
 
 fn run_fuzz(fuzz: &Fuzz) -> Result<(), Failure> {
-    let campaign = Campaign {
-        workspace: &Workspace::read(&workspace::root()?)?,
-        targets: &fuzz.targets,
-        seconds: fuzz.seconds.unwrap_or(FUZZ_SECONDS_ALONE),
-    };
+    let workspace = Workspace::read(&workspace::root()?)?;
+    if fuzz.plants {
+        return stages::find_plants(&workspace, &fuzz.targets);
+    }
+    let campaign =
+        Campaign { workspace: &workspace, targets: &fuzz.targets, seconds: fuzz.seconds.unwrap_or(FUZZ_SECONDS_ALONE) };
     match &fuzz.input {
         Some(input) => campaign.replay(input),
         None => campaign.run(),

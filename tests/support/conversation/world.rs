@@ -5,6 +5,7 @@ use super::cast::{NOW, context, cursor, foreign_cursor, token};
 use super::reader::Reader;
 use super::server::{Feed, index, name};
 use super::step::{From, Step, Which};
+use crate::fuzz::reach;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -199,6 +200,7 @@ impl World {
         // The second stream may overtake the first, but only once the session is open.
         let is_open = self.welcomed || (stream == Stream::Fetch && self.session.grant().is_some());
         assert!(is_open || ["welcome", "close"].contains(&kind), "{kind} before welcome");
+        self.reach(kind, &frame);
         match kind {
             "welcome" => self.welcomed = true,
             "close" => self.closes += 1,
@@ -211,6 +213,14 @@ impl World {
         }
         self.collect();
         true
+    }
+
+    /// Tells the fuzzer's corpus what it reaches.
+    fn reach(&self, kind: &str, frame: &Value) {
+        match (kind, frame["reason"].as_str()) {
+            ("close", Some(reason)) => reach(&format!("close {reason}")),
+            _ => reach(kind),
+        }
     }
 
     fn replied(&mut self, frame: &Value) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use super::reach;
 use bytes::Bytes;
 use tidings_engine::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
 use tidings_engine::log::audit::{Beside, verify};
@@ -34,10 +35,17 @@ pub fn run(data: &[u8]) {
     assert_eq!(verify(&storage, Beside::Nobody).is_err(), differs, "{changed:?}");
     let Ok((log, recovery)) = Log::open(storage, OPTIONS, [3; 16]) else {
         assert!(differs, "a sound log does not open");
+        reach("refused");
         return;
     };
+    if !differs && !changed.is_empty() {
+        reach("undone");
+    }
     let told = recovery.quarantined.is_some() || recovery.damage.is_some();
     assert!(recovery.last.0 == EVENTS_COUNT || told, "events were lost in silence: {recovery:?}");
+    if told {
+        reach("told");
+    }
     let reader = log.reader();
     for position in 1..=recovery.last.0 {
         if let Ok(found) = reader.read(Position(position)) {

@@ -1,5 +1,6 @@
 //! Bytes from a disk, as a group of the log.
 
+use super::reach;
 use tidings_engine::log::group::{self, GROUP_BYTES_MAX, Group, GroupContext};
 
 /// Bytes of a group before its table, of one entry of the table, of a record before its facts, of the group's end.
@@ -16,7 +17,8 @@ pub fn run(data: &[u8]) {
 
 /// What decodes must encode to the same bytes, but for the chain, which needs what came before.
 fn check(bytes: &[u8]) {
-    let Ok(Group { header, records, chain }) = group::decode(bytes) else { return };
+    let Ok(Group { header, records, chain }) = group::decode(bytes) else { return reach("refused") };
+    reach(if records.len() > 1 { "several records" } else { "decoded" });
     assert_eq!(records.len(), usize::try_from(header.count).expect("a count is small"));
     assert!(header.group_bytes() <= GROUP_BYTES_MAX && header.group_bytes() <= bytes.len());
     let context = GroupContext { term: header.term, durable_through: header.durable_through, salt: header.salt, chain };

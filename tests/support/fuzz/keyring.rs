@@ -1,5 +1,6 @@
 //! A sound keyring whose bytes were changed behind its back, and bytes from a disk as slots of one.
 
+use super::reach;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -35,14 +36,21 @@ fn changed(data: &[u8]) {
     let differs = changed.values().any(|mask| *mask != 0);
     let Ok((keyring, recovery)) = open(&storage) else {
         assert!(differs, "a sound keyring does not open");
+        reach("refused");
         return;
     };
     let told = recovery.discarded.is_some() || !recovery.finished.is_empty();
+    if told {
+        reach("told");
+    }
     assert!(told || !differs, "changes were not noticed: {changed:?}");
     for id in 1..keyring.next_id().0 {
         match keyring.key(KeyId(id)) {
             Ok(Some(found)) => assert_eq!(found.bytes(), data_key(id).bytes(), "key {id} is another"),
-            Ok(None) => assert!(sound.destroyed.contains(&id), "key {id} was lost in silence"),
+            Ok(None) => {
+                assert!(sound.destroyed.contains(&id), "key {id} was lost in silence");
+                reach("destroyed");
+            }
             Err(_) => assert!(differs, "key {id} of a sound keyring is not readable"),
         }
     }
@@ -68,6 +76,7 @@ fn behind_a_header(data: &[u8]) {
     }
     storage.write_at(name, 0, &file).expect("it is as long");
     let Ok((keyring, recovery)) = open(&storage) else { return };
+    reach("slots");
     let before = answers(&keyring);
     assert_eq!(recovery.live_count, before.len() as u64);
     let last = KeyId(keyring.next_id().0 - 1);

@@ -4,6 +4,7 @@ use tidings_engine::log::group::{self, Group, GroupContext};
 use tidings_engine::log::{Chain, LogId, SEGMENT_HEADER_BYTES};
 
 use super::group::with_sound_checksums;
+use super::reach;
 use crate::verdicts::{Files, Verdict, of_the_engine, of_the_verifier};
 
 const NAME: &str = "00000001-00000000000000000001.seg";
@@ -31,6 +32,7 @@ fn check(segment: Vec<u8>) {
     let files = Files::from([(NAME.to_owned(), segment)]);
     let (engine, verifier) = (of_the_engine(&files), of_the_verifier(&files));
     assert_eq!(engine, verifier);
+    reach(if matches!(verifier, Verdict::Damaged { .. }) { "damaged" } else { "sound" });
     if let Verdict::Damaged { offset, position, .. } = verifier {
         assert!(offset <= files[NAME].len() as u64 && position >= 1, "damage is outside: {engine:?}");
     }

@@ -77,7 +77,7 @@ impl Campaign<'_> {
         if chosen.is_empty() { Err(Failure::new("fuzz/Cargo.toml lists no target")) } else { Ok(chosen) }
     }
 
-    fn build(&self, names: &[String]) -> Result<(), Failure> {
+    pub(super) fn build(&self, names: &[String]) -> Result<(), Failure> {
         let wrapper = std::env::current_exe().map_err(|error| Failure::new(format!("where is xtask? {error}")))?;
         let bins = names.iter().flat_map(|name| ["--bin", name.as_str()]);
         // With --workspace the dependencies have the features that the tests built them with.
@@ -89,7 +89,7 @@ impl Campaign<'_> {
             .run(&self.workspace.root)
     }
 
-    fn fuzz(&self, name: &str) -> Result<(), Failure> {
+    pub(super) fn fuzz(&self, name: &str) -> Result<(), Failure> {
         let committed = format!("fuzz/corpus/{}", directory_of(name));
         let found = self.workspace.target_directory.join("fuzz-corpus").join(name);
         let artifacts = PathBuf::from("fuzz/artifacts").join(name);

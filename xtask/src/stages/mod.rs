@@ -4,6 +4,7 @@ mod browser;
 mod crash;
 mod dependencies;
 mod fuzz;
+mod fuzz_plants;
 mod install;
 mod plain;
 mod release;
@@ -16,6 +17,7 @@ use crate::workspace::Workspace;
 
 pub use crash::prove;
 pub use fuzz::Campaign;
+pub use fuzz_plants::{FUZZ_PLANTS, FuzzPlant, find_plants};
 
 /// What every stage is given.
 #[derive(Debug)]
