@@ -238,6 +238,12 @@ impl Admission {
         Connections { total, unauthenticated: self.unauthenticated }
     }
 
+    /// How many connections the node may have.
+    #[must_use]
+    pub const fn connections_max(&self) -> u32 {
+        self.limits.node_connections_max
+    }
+
     /// Puts other limits in force, for what is asked from now on.
     pub fn replace_limits(&mut self, limits: Limits) {
         self.limits = limits;

@@ -188,6 +188,12 @@ impl Session {
         self.ordered.bytes() + self.fetched.bytes()
     }
 
+    /// How many subscriptions are behind.
+    #[must_use]
+    pub fn behind_count(&self) -> usize {
+        self.subscriptions.behind_count()
+    }
+
     const fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended(_))
     }

@@ -42,6 +42,7 @@ use tokio::sync::Semaphore;
 pub(crate) struct Auditing {
     pub(crate) log: AuditLog,
     running: Arc<Semaphore>,
+    running_max: usize,
     slots: Arc<Slots>,
 }
 
@@ -65,8 +66,14 @@ impl Auditing {
         Self {
             log: AuditLog { reader, keys, epoch },
             running: Arc::new(Semaphore::new(limits.node_audits_running_max as usize)),
+            running_max: limits.node_audits_running_max as usize,
             slots: Arc::new(Slots::new(limits.tenant_audits_max)),
         }
+    }
+
+    /// How many readings run on this node now.
+    pub(crate) fn running_count(&self) -> usize {
+        self.running_max.saturating_sub(self.running.available_permits())
     }
 
     /// Runs what blocks on the disk, when its turn comes.

@@ -67,6 +67,12 @@ impl Connection {
         }
     }
 
+    /// Its carrier, the bytes that wait to be written, and how many subscriptions are behind.
+    pub(crate) fn standing(&self) -> (&'static str, usize, usize) {
+        let session = self.session.lock();
+        (self.peer.carrier.name(), session.queued_bytes(), session.behind_count())
+    }
+
     /// Its name in this process.
     pub(crate) const fn id(&self) -> ConnectionId {
         self.id

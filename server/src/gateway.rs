@@ -11,6 +11,7 @@ use crate::observed::Observed;
 use crate::origins::Origins;
 use crate::receipt::Receipts;
 use crate::security_log::{Refused as Why, SecurityLog, Who};
+use crate::statistics::Statistics;
 use crate::writer::{Job, Writer};
 use crate::{clock, dev_token, entropy};
 use data_encoding::BASE32_DNSSEC;
@@ -61,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) receipts: Receipts,
     pub(crate) security: SecurityLog,
+    pub(crate) statistics: Statistics,
 }
 
 /// One node, shared by everything that serves.
@@ -75,12 +77,14 @@ pub struct Server {
     pub(crate) counts: ConnectionCounts,
     /// Where it is written who came and who was refused.
     pub(crate) security: SecurityLog,
+    /// What the moment is measured by.
+    pub(crate) statistics: Statistics,
     /// The way to the log for auditors.
     pub(crate) auditing: Auditing,
     /// Everyone who is in, to be told when this server leaves.
     pub(crate) connections: Mutex<HashMap<ConnectionId, Weak<Connection>>>,
     context: Arc<SessionContext>,
-    reader: tidings_engine::log::LogReader,
+    pub(crate) reader: tidings_engine::log::LogReader,
     epoch: u64,
     writer: Mutex<Option<Writer>>,
     origins: Origins,
@@ -89,13 +93,13 @@ pub struct Server {
     is_secure: bool,
     pinned: Option<String>,
     dev_key: Option<[u8; 32]>,
-    checkpoints: Checkpoints,
+    pub(crate) checkpoints: Checkpoints,
     seed: [u8; 16],
     /// Signs receipts.
     receipts: Receipts,
     next: AtomicU64,
     leaving: AtomicBool,
-    is_read_only: bool,
+    pub(crate) is_read_only: bool,
     /// Whose first sight was recorded, so that reading need not wait for the writer.
     observed: Mutex<Observed>,
     /// Whoever this is behind: connections hold the server.
@@ -135,6 +139,7 @@ impl Server {
             admission: Arc::new(Mutex::new(Admission::new(parts.limits))),
             counts: parts.counts,
             security: parts.security,
+            statistics: parts.statistics,
             is_read_only: parts.is_read_only,
             auditing,
             connections: Mutex::default(),

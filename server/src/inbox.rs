@@ -211,6 +211,7 @@ pub(crate) struct InboxThread {
 
 impl InboxThread {
     fn run(mut self, waiting: &Receiver<Work>) {
+        metrics::gauge!("tidings_projected_position").set(self.folding.position().0 as f64);
         loop {
             let work = match waiting.recv_timeout(self.pause()) {
                 Ok(work) => work,
@@ -307,6 +308,7 @@ impl InboxThread {
         if let Err(error) = self.folding.save_erasures() {
             self.unreadable(&error);
         }
+        metrics::gauge!("tidings_projected_position").set(self.folding.position().0 as f64);
         for (reply, outcome) in committed.answers {
             reply(outcome);
         }

@@ -29,6 +29,7 @@ pub mod redaction;
 pub mod saving;
 pub mod secrets;
 pub mod security_log;
+mod statistics;
 pub mod telemetry;
 pub mod tls;
 pub mod verifier;

@@ -11,9 +11,11 @@ use crate::receipt::Receipts;
 use crate::saving::{self, Saving};
 use crate::secrets::{self, SecretError};
 use crate::security_log::SecurityLog;
+use crate::statistics::Statistics;
 use crate::tls::{Certificate, CertificateError};
 use crate::verifier::{self, KeyError};
 use crate::{assets, clock, entropy, erasing, opening, redaction, telemetry, writer};
+use metrics_exporter_prometheus::PrometheusHandle;
 use rustls::server::ResolvesServerCert;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -158,13 +160,19 @@ impl Node {
         if profile == Profile::Development {
             widen(&mut config.limits);
         }
-        match Self::start_on(config.clone(), profile, false).await {
-            Err(error) if error.is_log_damage() => Self::start_on(config, profile, true).await,
+        let metrics = telemetry::start_metrics();
+        match Self::start_on(config.clone(), profile, false, metrics.clone()).await {
+            Err(error) if error.is_log_damage() => Self::start_on(config, profile, true, metrics).await,
             started => started,
         }
     }
 
-    async fn start_on(config: Config, profile: Profile, read_only: bool) -> Result<Self, StartError> {
+    async fn start_on(
+        config: Config,
+        profile: Profile,
+        read_only: bool,
+        metrics: Option<PrometheusHandle>,
+    ) -> Result<Self, StartError> {
         let orders = Orders::listen()?;
         let is_dev = profile == Profile::Development;
         let dev_key = if is_dev { Some(secrets::dev_key(&config.data)?) } else { None };
@@ -192,7 +200,6 @@ impl Node {
         let (saving, saving_thread) = saving.unzip();
         let (writer, mut threads) = writer::start(engine, inbox.clone())?;
         let (redaction, redaction_thread) = redaction::start(reader.clone(), writer.clone(), destroyed)?;
-        let metrics = telemetry::start_metrics();
         let server = Server::new(crate::gateway::Parts {
             keys,
             verifier,
@@ -213,6 +220,7 @@ impl Node {
             checkpoints: keeping.checkpoints.clone(),
             receipts: Receipts::of(&config.data, adopted)?,
             security: SecurityLog::new(config.security_log.addresses),
+            statistics: Statistics::new(config.data.clone(), certificate.expires()),
         });
         tokio::spawn(erasing::reach(Arc::clone(&server), redaction, erased));
         let host = Host::new(Arc::clone(&server));
@@ -221,8 +229,8 @@ impl Node {
         let tls = if addresses.is_secure { Some(certificate.https().map_err(CertificateError::Key)?) } else { None };
         tokio::spawn(tcp::serve(http, router, host.clone(), tcp_options(&config, tls)));
         tokio::spawn(quic::serve(endpoint.clone(), host.clone(), quic_options));
-        let administration =
-            telemetry::admin_routes(metrics.clone()).merge(checkpoints::admin_routes(keeping.checkpoints.clone()));
+        let administration = telemetry::admin_routes(metrics.clone(), Arc::clone(&server))
+            .merge(checkpoints::admin_routes(keeping.checkpoints.clone()));
         tokio::spawn(axum::serve(admin, administration).into_future());
         tokio::spawn(telemetry::keep_up(metrics, Arc::clone(&server)));
         threads.extend([inbox_thread, redaction_thread]);
@@ -262,6 +270,7 @@ impl Node {
                 return Exit::Storage;
             }
         }
+        self.server.tell_statistics();
         info!("draining");
         self.server.leave();
         self.host.shutdown.cancel();

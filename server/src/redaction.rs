@@ -50,6 +50,7 @@ struct Work {
 
 impl Work {
     fn run(mut self, waiting: &Receiver<u32>) {
+        metrics::gauge!("tidings_redaction_backlog_segments").set(0.0);
         loop {
             if !self.erased.is_empty() {
                 self.look();
@@ -63,7 +64,11 @@ impl Work {
     }
 
     fn look(&mut self) {
-        for number in self.reader.sealed_segments() {
+        let backlog = metrics::gauge!("tidings_redaction_backlog_segments");
+        let segments = self.reader.sealed_segments();
+        let to_do = segments.iter().filter(|number| self.looked.get(number) != Some(&self.erased.len())).count();
+        backlog.set(to_do as f64);
+        for number in segments {
             if self.looked.get(&number) == Some(&self.erased.len()) {
                 continue;
             }
@@ -83,6 +88,7 @@ impl Work {
                 }
             }
             self.looked.insert(number, self.erased.len());
+            backlog.decrement(1.0);
         }
     }
 }

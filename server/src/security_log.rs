@@ -14,6 +14,7 @@ use address::Neighbourhood;
 use parking_lot::Mutex;
 use sampling::{Kind, Sampling, Source};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tidings_engine::admission::Refusal;
 use tidings_engine::ids::Time;
 use tidings_engine::session::SecurityEvent;
@@ -54,6 +55,8 @@ pub(crate) struct Ended {
 pub(crate) struct SecurityLog {
     addresses: Addresses,
     sampling: Mutex<Sampling>,
+    authentications: AtomicU64,
+    refusals: AtomicU64,
 }
 
 /// One line. The first fields are those that all events share; a field without a value is left out.
@@ -68,7 +71,7 @@ macro_rules! write_line {
 impl SecurityLog {
     /// A log that writes addresses this way.
     pub(crate) fn new(addresses: Addresses) -> Self {
-        Self { addresses, sampling: Mutex::default() }
+        Self { addresses, sampling: Mutex::default(), authentications: AtomicU64::new(0), refusals: AtomicU64::new(0) }
     }
 
     /// A connection has a place and may say hello.
@@ -81,6 +84,7 @@ impl SecurityLog {
 
     /// A session is open. Never left out.
     pub(crate) fn authenticated(&self, who: &Who<'_>, client: Option<&str>) {
+        self.authentications.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("tidings_authentications_total", "carrier" => who.carrier).increment(1);
         let client = client.map(who::cut);
         write_line!(info, "authenticated", who, self.address(who.address), client = client);
@@ -112,6 +116,7 @@ impl SecurityLog {
     /// Somebody was sent away: a handshake, a hello, a later token or a request.
     pub(crate) fn refused(&self, who: &Who<'_>, refused: Refused, origin: Option<&str>, now: Time) {
         let Refused { code, answer, reason } = refused;
+        self.refusals.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("tidings_refusals_total", "carrier" => who.carrier, "code" => answer).increment(1);
         if let Some(what) = foreign(reason) {
             self.cross_tenant(who, what, now);
@@ -195,6 +200,11 @@ impl SecurityLog {
             let reason = Some(reason).filter(|reason| !reason.is_empty());
             warn!(target: SECURITY, event = "left_out", of = event, carrier, reason, address, left_out);
         }
+    }
+
+    /// Sessions that were opened, and refusals, since the start.
+    pub(crate) fn counted(&self) -> (u64, u64) {
+        (self.authentications.load(Ordering::Relaxed), self.refusals.load(Ordering::Relaxed))
     }
 
     fn sampled(&self, who: &Who<'_>, event: &'static str, reason: &'static str, now: Time) -> Option<u64> {

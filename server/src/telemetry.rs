@@ -6,7 +6,7 @@ use crate::security_log::SECURITY;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::io::{IsTerminal as _, stderr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,19 @@ const PERIODIC: Duration = Duration::from_secs(60);
 
 /// How often it is told what was left out of the security log: once a second.
 const LEFT_OUT: Duration = Duration::from_secs(1);
+
+/// Upper bounds of what is measured: requests of a commit, and seconds.
+const BUCKETS: [(&str, &[f64]); 3] = [
+    (
+        "tidings_commit_requests",
+        &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0, 2_048.0, 4_096.0],
+    ),
+    ("tidings_acknowledge_seconds", SECONDS),
+    ("tidings_sync_seconds", SECONDS),
+];
+
+const SECONDS: &[f64] =
+    &[0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0, 2.0, 4.0, 8.0];
 
 /// Sends log lines to standard error. `TIDINGS_LOG` or `RUST_LOG` filters them; `info` when neither is set. The security log
 /// is written whatever the level of the rest, unless the filter names it.
@@ -40,14 +53,23 @@ fn with_security(filter: String) -> String {
 /// Starts collecting metrics. `None` when this process collects them already.
 #[must_use]
 pub fn start_metrics() -> Option<PrometheusHandle> {
-    PrometheusBuilder::new().install_recorder().ok()
+    let mut builder = PrometheusBuilder::new();
+    for (name, bounds) in BUCKETS {
+        builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds).ok()?;
+    }
+    builder.install_recorder().ok()
 }
 
 /// The routes of the administration listener.
-pub fn admin_routes(handle: Option<PrometheusHandle>) -> Router {
+pub(crate) fn admin_routes(handle: Option<PrometheusHandle>, server: Arc<Server>) -> Router {
     let metrics = move || {
-        let text = handle.as_ref().map(PrometheusHandle::render).unwrap_or_default();
-        std::future::ready(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text))
+        let (handle, server) = (handle.clone(), Arc::clone(&server));
+        // On a thread that may block: it asks the disk and looks at every session.
+        let text = tokio::task::spawn_blocking(move || {
+            server.sample();
+            handle.as_ref().map(PrometheusHandle::render).unwrap_or_default()
+        });
+        async move { ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.await.unwrap_or_default()) }
     };
     Router::new().route("/metrics", get(metrics)).route("/healthz", get(|| std::future::ready("ok\n")))
 }
@@ -58,21 +80,15 @@ pub(crate) async fn keep_up(handle: Option<PrometheusHandle>, server: Arc<Server
     let mut left_out = tokio::time::interval(LEFT_OUT);
     let mut periodic = tokio::time::interval(PERIODIC);
     periodic.tick().await;
-    let mut minutes = 0_u64;
     loop {
         tokio::select! {
             _ = upkeep.tick() => {
                 if let Some(handle) = &handle {
                     handle.run_upkeep();
                 }
-                metrics::gauge!("tidings_memory_bytes").set(resident_bytes() as f64);
             }
             _ = left_out.tick() => server.security.tell_left_out(clock::now()),
-            _ = periodic.tick() => {
-                minutes += 1;
-                let live = server.counts.live();
-                tracing::info!(connections = live, memory_bytes = resident_bytes(), uptime_minutes = minutes, "alive");
-            }
+            _ = periodic.tick() => server.tell_statistics(),
         }
     }
 }

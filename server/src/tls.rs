@@ -9,6 +9,7 @@ use rustls::sign::CertifiedKey;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tidings_adapters::certificate::{SelfSigned, SelfSignedError};
+use tidings_engine::ids::Time;
 
 /// A certificate that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,12 @@ impl Certificate {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let key = CertifiedKey::from_der(vec![made.certificate], made.key, &provider)?;
         Ok(Self { key: Arc::new(key), pinned: Some(made.sha256) })
+    }
+
+    /// When it ends; `None` where the leaf cannot be read.
+    pub(crate) fn expires(&self) -> Option<Time> {
+        let (_, leaf) = x509_parser::parse_x509_certificate(self.key.cert.first()?).ok()?;
+        Some(Time(leaf.validity().not_after.timestamp().saturating_mul(1_000)))
     }
 
     /// For the QUIC endpoint.

@@ -4,7 +4,7 @@
 //! the next one is decided and encoded. At most one group is unsynced on the disk and one more is decided. Events and
 //! answers go to the inbox thread in the order of the log, each after its own group is durable.
 
-use crate::clock;
+use crate::clock::{self, Stopwatch};
 use crate::inbox::{self, Committed};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
@@ -48,6 +48,7 @@ pub struct Writer {
 impl Writer {
     /// Queues a request. When the queue is full or the writer has ended, the answer comes at once, on this thread.
     pub fn submit(&self, job: Job) {
+        let job = measured(job);
         match self.queue.try_send(Work::Job(job)) {
             Ok(()) | Err(TrySendError::Full(Work::Adopt(..)) | TrySendError::Disconnected(Work::Adopt(..))) => {}
             Err(TrySendError::Full(Work::Job(job))) => (job.reply)(Err(Rejection::Overloaded)),
@@ -60,6 +61,19 @@ impl Writer {
         let (done, waiting) = sync_channel(1);
         self.queue.send(Work::Adopt(rewritten, done)).is_ok() && waiting.recv().is_ok()
     }
+}
+
+/// Counts a request as waiting until it is answered, and measures that wait. A request is answered once.
+fn measured(Job { request, reply }: Job) -> Job {
+    let waiting = metrics::gauge!("tidings_requests_waiting");
+    let (submitted, counted) = (Stopwatch::start(), waiting.clone());
+    counted.increment(1.0);
+    let reply = Box::new(move |outcome| {
+        waiting.decrement(1.0);
+        metrics::histogram!("tidings_acknowledge_seconds").record(submitted.seconds());
+        reply(outcome);
+    });
+    Job { request, reply }
 }
 
 /// Something for the thread that makes durable.
@@ -265,9 +279,11 @@ impl<S: Storage> Writing<S> {
             return Ok(());
         }
         let has_events = group.has_events();
+        let begun = Stopwatch::start();
         match self.committer.commit(group) {
             Ok(commit) => {
                 if has_events {
+                    metrics::histogram!("tidings_sync_seconds").record(begun.seconds());
                     // Told first: the next group can be handed over at once.
                     let _ = self.tell.send(Told::Written(self.committer.left()));
                 }

@@ -55,6 +55,11 @@ impl Subscriptions {
         self.list.iter().position(|one| one.key == key)
     }
 
+    /// How many are catching up, or would be if the outbox were empty.
+    pub(super) fn behind_count(&self) -> usize {
+        self.list.iter().filter(|one| one.told_behind || one.state == State::Behind).count()
+    }
+
     fn is_asked(&self, inbox: &InboxName) -> bool {
         self.asked.as_ref().is_some_and(|(_, asked)| asked == inbox)
     }

@@ -212,6 +212,7 @@ impl Keeper {
         self.status.set(Trouble::SinkFailed, failed[1]);
         metrics::counter!("tidings_checkpoints_total").increment(1);
         metrics::gauge!("tidings_checkpoint_position").set(signed.checkpoint().position.0 as f64);
+        metrics::gauge!("tidings_checkpoint_time_seconds").set(signed.checkpoint().time.0 as f64 / 1_000.0);
         self.remember();
     }
 

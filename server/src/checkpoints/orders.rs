@@ -40,6 +40,11 @@ impl Checkpoints {
         self.status.warnings()
     }
 
+    /// Each thing that may be wrong, by a word, and whether it is.
+    pub(crate) fn troubles(&self) -> impl IntoIterator<Item = (&'static str, bool)> {
+        self.status.troubles()
+    }
+
     /// Has the thread sign the log's head and end. A log that it has not read up to nearly the head by now is not waited for.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);

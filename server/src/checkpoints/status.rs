@@ -23,6 +23,29 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
+    const ALL: [Self; 7] = [
+        Self::NoSink,
+        Self::DataFailed,
+        Self::SinkFailed,
+        Self::NoKey,
+        Self::Disagrees,
+        Self::Doubtful,
+        Self::LogFailed,
+    ];
+
+    /// The word in `/metrics`.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::NoSink => "no_sink",
+            Self::DataFailed => "data_failed",
+            Self::SinkFailed => "sink_failed",
+            Self::NoKey => "no_key",
+            Self::Disagrees => "disagrees",
+            Self::Doubtful => "doubtful",
+            Self::LogFailed => "log_failed",
+        }
+    }
+
     const fn text(self) -> &'static str {
         match self {
             Self::NoSink => "no checkpoint sink outside the data directory is configured",
@@ -49,6 +72,12 @@ impl Status {
     #[must_use]
     pub fn warnings(&self) -> Vec<&'static str> {
         self.troubles.lock().iter().map(|trouble| trouble.text()).collect()
+    }
+
+    /// Each trouble by its word, and whether it is there.
+    pub(crate) fn troubles(&self) -> [(&'static str, bool); Trouble::ALL.len()] {
+        let troubles = self.troubles.lock();
+        Trouble::ALL.map(|trouble| (trouble.word(), troubles.contains(&trouble)))
     }
 
     pub(super) fn set(&self, trouble: Trouble, is_so: bool) {
