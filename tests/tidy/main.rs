@@ -2,6 +2,7 @@
 //!
 //! Each rule is a function from text to complaints, with a test of its own that it can complain.
 
+mod closure;
 mod dependencies;
 mod lengths;
 mod listed;

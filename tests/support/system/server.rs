@@ -136,13 +136,18 @@ impl Server {
 
     /// One number of `/metrics`; 0 where it is not there yet.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let text = self.metrics().await;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or_default()
+    }
+
+    /// The text of `/metrics`.
+    pub(crate) async fn metrics(&self) -> String {
         let url = format!("{}/metrics", self.addresses.admin);
         let asked = connector();
         let answer = sure("answer", request(&asked, "GET", &url, &[], bytes::Bytes::new())).await;
         let answer = answer.expect("the server is there");
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-        value.unwrap_or_default()
+        String::from_utf8_lossy(&answer.body).into_owned()
     }
 }
 

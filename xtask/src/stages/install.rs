@@ -1,4 +1,4 @@
-//! What the tests need and a new machine lacks: browsers, strace, a C++ compiler, Python, npm packages.
+//! What the tests need and a new machine lacks: browsers, strace, promtool, a C++ compiler, Python, npm packages.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use super::{Context, Stage};
 /// Installs, or says what to install.
 pub(super) const STAGE: Stage = Stage {
     name: "install",
-    about: "browsers, strace, a C++ compiler, Python and npm packages are there",
+    about: "browsers, strace, promtool, a C++ compiler, Python and npm packages are there",
     needs: &[],
     plain: false,
     run,
@@ -27,11 +27,12 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 6] = [
     Need { programs: &["chromium"], package: "chromium" },
     Need { programs: &["firefox-esr", "firefox"], package: "firefox-esr" },
     Need { programs: &["strace"], package: "strace" },
     Need { programs: &["python3"], package: "python3" },
+    Need { programs: &["promtool"], package: "prometheus" },
     Need { programs: &["c++", "g++", "clang++"], package: "g++" },
 ];
 
