@@ -26,6 +26,18 @@ const FULL_RETRY_MS: u64 = 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TicketId(u64);
 
+/// Where a connection comes from, as far as its limits are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ComesFrom {
+    /// A client at this address.
+    Address(IpAddr),
+    /// A trusted proxy, for clients that are counted one by one when they are known. It is held to the limits of the node
+    /// alone, and never counts as unauthenticated.
+    Proxy,
+    /// A client whose address a trusted proxy hides: all of the node's limits hold, and none of an address.
+    BehindProxy,
+}
+
 /// Why a connection gets no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -82,7 +94,9 @@ impl Neighbourhood {
 
 #[derive(Debug)]
 struct Ticket {
-    address: Neighbourhood,
+    /// Where it is; `None` for a proxy, and for whom a proxy hides.
+    address: Option<Neighbourhood>,
+    is_proxy: bool,
     /// Tenant and user, once the token was verified.
     holder: Option<(StreamId, StreamId)>,
 }
@@ -144,13 +158,39 @@ impl Admission {
     /// # Errors
     /// There is no place; nothing was taken but, with [`Refusal::TooManyConnections`], one handshake of the address.
     pub fn admit(&mut self, address: IpAddr, now: Time) -> Result<TicketId, Refusal> {
-        let limits = &self.limits;
-        if self.tickets.len() >= limits.node_connections_max as usize
-            || self.unauthenticated >= limits.node_unauthenticated_max
+        self.admit_from(ComesFrom::Address(address), now)
+    }
+
+    /// As [`admit`](Self::admit), for connections that may come by way of a proxy.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub fn admit_from(&mut self, from: ComesFrom, now: Time) -> Result<TicketId, Refusal> {
+        let is_proxy = from == ComesFrom::Proxy;
+        if self.tickets.len() >= self.limits.node_connections_max as usize
+            || (!is_proxy && self.unauthenticated >= self.limits.node_unauthenticated_max)
         {
             return Err(Refusal::NodeFull);
         }
-        let address = Neighbourhood::of(address);
+        let address = match from {
+            ComesFrom::Address(address) => Some(self.admit_address(Neighbourhood::of(address), now)?),
+            ComesFrom::Proxy | ComesFrom::BehindProxy => None,
+        };
+        if !is_proxy {
+            self.unauthenticated += 1;
+        }
+        if let Some(address) = address {
+            add(&mut self.address_unauthenticated, address);
+        }
+        let id = self.next_ticket;
+        self.next_ticket += 1;
+        self.tickets.insert(id, Ticket { address, is_proxy, holder: None });
+        Ok(TicketId(id))
+    }
+
+    /// Takes a handshake of an address that has room for one more.
+    fn admit_address(&mut self, address: Neighbourhood, now: Time) -> Result<Neighbourhood, Refusal> {
+        let limits = &self.limits;
         let rate =
             RateLimit { per_second: limits.address_handshakes_per_second, burst: limits.address_handshakes_per_second };
         match self.handshakes.with(address, now, |one| one.take(rate, now)) {
@@ -163,12 +203,7 @@ impl Admission {
         {
             return Err(Refusal::TooManyConnections);
         }
-        self.unauthenticated += 1;
-        add(&mut self.address_unauthenticated, address);
-        let id = self.next_ticket;
-        self.next_ticket += 1;
-        self.tickets.insert(id, Ticket { address, holder: None });
-        Ok(TicketId(id))
+        Ok(address)
     }
 
     /// Counts a connection for its tenant and user, whose token was verified, and no longer as unauthenticated.
@@ -189,32 +224,41 @@ impl Admission {
         }
         if count(&self.users, &stream) >= limits.user_connections_max
             || count(&self.tenants, &tenant_stream) >= limits.tenant_connections_max
-            || count(&self.address_authenticated, &held.address) >= limits.address_connections_max
+            || held
+                .address
+                .is_some_and(|address| count(&self.address_authenticated, &address) >= limits.address_connections_max)
         {
             return Err(CloseCode::TooManyConnections);
         }
         held.holder = Some((tenant_stream, stream));
         add(&mut self.users, stream);
         add(&mut self.tenants, tenant_stream);
-        add(&mut self.address_authenticated, held.address);
-        subtract(&mut self.address_unauthenticated, held.address);
-        self.unauthenticated -= 1;
+        if let Some(address) = held.address {
+            add(&mut self.address_authenticated, address);
+            subtract(&mut self.address_unauthenticated, address);
+        }
+        if !held.is_proxy {
+            self.unauthenticated -= 1;
+        }
         Ok(())
     }
 
     /// Gives a place back. Once is enough; again does nothing.
     pub fn release(&mut self, ticket: TicketId) {
-        let Some(Ticket { address, holder }) = self.tickets.remove(&ticket.0) else { return };
-        match holder {
+        let Some(Ticket { address, is_proxy, holder }) = self.tickets.remove(&ticket.0) else { return };
+        let of_address = match holder {
             Some((tenant_stream, stream)) => {
                 subtract(&mut self.tenants, tenant_stream);
                 subtract(&mut self.users, stream);
-                subtract(&mut self.address_authenticated, address);
+                &mut self.address_authenticated
             }
             None => {
-                subtract(&mut self.address_unauthenticated, address);
-                self.unauthenticated -= 1;
+                self.unauthenticated -= u32::from(!is_proxy);
+                &mut self.address_unauthenticated
             }
+        };
+        if let Some(address) = address {
+            subtract(of_address, address);
         }
     }
 

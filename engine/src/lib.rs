@@ -20,6 +20,7 @@ pub mod keyring;
 pub mod keys;
 pub mod limits;
 pub mod log;
+pub mod proxies;
 pub mod rate;
 pub mod rejection;
 pub mod request;

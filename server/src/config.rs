@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tidings_engine::limits::Limits;
+use tidings_engine::proxies::{Network, TrustedProxies};
 
 /// Folder of the log within the data directory.
 pub const LOG_FOLDER: &str = "log";
@@ -30,6 +31,8 @@ pub const KEYRING_FOLDER: &str = "keyring";
 pub struct Config {
     /// Where the log and its secrets are: `./tidings-data`.
     pub data: PathBuf,
+    /// Proxies whose word is taken for where clients are, such as `10.0.0.0/8`: none.
+    pub trusted_proxies: Vec<String>,
     /// The HTTP side.
     pub http: Listen,
     /// The QUIC side.
@@ -66,6 +69,20 @@ pub struct Config {
 pub struct Listen {
     /// Address and port: `127.0.0.1:8080`. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Whether each connection begins with a header of the PROXY protocol, version 1 or 2, from one of `trusted_proxies`:
+    /// `off`.
+    pub proxy_protocol: ProxyProtocol,
+}
+
+/// Whether connections begin with a header of the PROXY protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyProtocol {
+    /// They do not.
+    #[default]
+    Off,
+    /// Each does; any other is closed.
+    Required,
 }
 
 /// Where the QUIC side listens.
@@ -195,6 +212,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data: PathBuf::from("./tidings-data"),
+            trusted_proxies: Vec::new(),
             http: Listen::default(),
             quic: Quic::default(),
             admin: Admin::default(),
@@ -215,7 +233,7 @@ impl Default for Config {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), proxy_protocol: ProxyProtocol::Off }
     }
 }
 
@@ -238,6 +256,12 @@ impl Default for Token {
 }
 
 impl Config {
+    /// The proxies that are trusted. What is no network was refused when the configuration was checked.
+    #[must_use]
+    pub fn trusted(&self) -> TrustedProxies {
+        self.trusted_proxies.iter().filter_map(|text| text.parse::<Network>().ok()).collect()
+    }
+
     /// Where the log is.
     #[must_use]
     pub fn log_folder(&self) -> PathBuf {

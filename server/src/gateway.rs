@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use tidings_adapters::carrier::CarrierKind;
 use tidings_adapters::gateway::{Admission as Asked, Gateway, Peer, Refused};
-use tidings_adapters::http::{Api, AuditAnswer, AuditQuestion, Caller, Question, Reading, Work as Kind};
+use tidings_adapters::http::{Api, AuditAnswer, AuditQuestion, Caller, Question, Reached, Reading, Work as Kind};
 use tidings_engine::admission::{Admission, Refusal, RequestKind, TicketId};
 use tidings_engine::command::{Command, Outcome, Request};
 use tidings_engine::cursor::{Cursor, CursorKind};
@@ -230,6 +230,21 @@ impl Server {
         let why = Why { code: answer.http_status(), answer: answer.word(), reason: "origin" };
         self.security.refused(who, why, origin, clock::now());
     }
+
+    /// Whether a client with this `Origin` may go on. Every verdict is counted; a refusal is logged.
+    fn judge_origin(&self, who: &Who<'_>, carrier: CarrierKind, origin: Option<&str>) -> bool {
+        let allowed = self.origins.allow(origin);
+        let verdict = match origin {
+            None => "absent",
+            Some(_) if allowed => "allowed",
+            Some(_) => "refused",
+        };
+        metrics::counter!("tidings_origins_total", "carrier" => carrier.name(), "verdict" => verdict).increment(1);
+        if !allowed {
+            self.refuse_origin(who, origin);
+        }
+        allowed
+    }
 }
 
 /// The longest delay that a leaving server gives: 5 s.
@@ -248,7 +263,7 @@ impl Gateway for Server {
             return Err(Refused::Full);
         }
         let now = clock::now();
-        let admitted = self.admission.lock().admit(asked.address.ip(), now);
+        let admitted = self.admission.lock().admit_from(asked.comes_from, now);
         match admitted {
             Ok(id) => {
                 metrics::counter!("tidings_handshakes_total", "carrier" => asked.carrier.name()).increment(1);
@@ -265,11 +280,7 @@ impl Gateway for Server {
     }
 
     fn origin_allowed(&self, peer: &Peer) -> bool {
-        let allowed = self.origins.allow(peer.origin.as_deref());
-        if !allowed {
-            self.refuse_origin(&Who::peer(peer), peer.origin.as_deref());
-        }
-        allowed
+        self.judge_origin(&Who::peer(peer), peer.carrier, peer.origin.as_deref())
     }
 
     fn sent_away(&self, peer: SocketAddr, carrier: CarrierKind, why: &'static str) {
@@ -321,11 +332,7 @@ impl Api for Server {
     }
 
     fn origin_allowed(&self, origin: Option<&str>, caller: &Caller) -> bool {
-        let allowed = self.origins.allow(origin);
-        if !allowed {
-            self.refuse_origin(&Who::caller(caller), origin);
-        }
-        allowed
+        self.judge_origin(&Who::caller(caller), CarrierKind::Http, origin)
     }
 
     fn refused(&self, code: ReplyCode, caller: &Caller, grant: Option<&Grant>) {
@@ -386,9 +393,10 @@ impl Api for Server {
         self.cursor_at(grant, position)
     }
 
-    fn discovery(&self, host: Option<&str>) -> Value {
-        let (http, ws) = if self.is_secure { ("https", "wss") } else { ("http", "ws") };
-        let host = host.unwrap_or("localhost");
+    fn discovery(&self, reached: Reached<'_>) -> Value {
+        let is_secure = reached.is_secure.unwrap_or(self.is_secure);
+        let (http, ws) = if is_secure { ("https", "wss") } else { ("http", "ws") };
+        let host = reached.host.unwrap_or("localhost");
         // The name that the client used reaches this machine: QUIC is at the same name, on its own port.
         let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
         let own_webtransport =

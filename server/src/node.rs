@@ -1,7 +1,7 @@
 //! Assembly: opens the log, starts the threads and listeners, and ends them in order.
 
 use crate::checkpoints::{self, AdoptionError, Keeping};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::connection_counts::ConnectionCounts;
 use crate::exit::Exit;
 use crate::gateway::Server;
@@ -23,6 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tidings_adapters::gateway::Host;
 use tidings_adapters::http::{self, Assets};
+use tidings_adapters::proxied::{Proxies, ProxyProtocol};
 use tidings_adapters::quic::{self, QuicOptions, QuicStartError};
 use tidings_adapters::tcp::{self, TcpOptions};
 use tidings_engine::engine::OpenError;
@@ -297,6 +298,7 @@ fn quic_options(config: &Config) -> QuicOptions {
     QuicOptions {
         handshake: Duration::from_millis(config.limits.handshake_ms_max),
         idle: Duration::from_millis(config.limits.idle_ms_max + config.limits.ping_ms),
+        trusted_proxies: Arc::new(config.trusted()),
         ..QuicOptions::default()
     }
 }
@@ -306,7 +308,17 @@ fn tcp_options(config: &Config, tls: Option<Arc<rustls::ServerConfig>>) -> TcpOp
         tls,
         handshake: Duration::from_millis(config.limits.handshake_ms_max),
         unacknowledged: Duration::from_millis(config.limits.idle_ms_max),
+        proxies: proxies(config),
     }
+}
+
+/// Whom the listeners believe.
+fn proxies(config: &Config) -> Proxies {
+    let protocol = match config.http.proxy_protocol {
+        config::ProxyProtocol::Off => ProxyProtocol::Off,
+        config::ProxyProtocol::Required => ProxyProtocol::Required,
+    };
+    Proxies { trusted: Arc::new(config.trusted()), protocol }
 }
 
 /// Every client of a developer has the same address.

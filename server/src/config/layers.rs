@@ -3,6 +3,7 @@
 use super::Config;
 use std::path::{Path, PathBuf};
 use tidings_engine::limits::LimitError;
+use tidings_engine::proxies::{BadNetwork, Network};
 use toml::{Table, Value};
 
 /// Prefix of environment variables: `TIDINGS__HTTP__LISTEN` is `http.listen`.
@@ -49,6 +50,12 @@ pub enum ConfigError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A trusted proxy that is no network.
+    #[error("configuration: trusted_proxies: {0}")]
+    Proxy(#[from] BadNetwork),
+    /// Nobody could connect.
+    #[error("configuration: http.proxy_protocol is required, and trusted_proxies names nobody who may speak it")]
+    NoProxy,
     /// An origin that no browser sends.
     #[error("configuration: origins.allow has {origin:?}, which is not scheme://host[:port]")]
     Origin {
@@ -134,6 +141,12 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         if config.keys.len() > 1 && key.kid.is_none() {
             return wrong("needs a kid, since there are several keys");
         }
+    }
+    for network in &config.trusted_proxies {
+        network.parse::<Network>()?;
+    }
+    if config.http.proxy_protocol == super::ProxyProtocol::Required && config.trusted_proxies.is_empty() {
+        return Err(ConfigError::NoProxy);
     }
     for origin in &config.origins.allow {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));

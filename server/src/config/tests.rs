@@ -55,6 +55,20 @@ fn an_origin_that_no_browser_sends_and_limits_that_clash_are_refused() {
 }
 
 #[test]
+fn a_proxy_that_is_no_network_is_refused_and_so_is_a_listener_that_nobody_could_reach() {
+    for network in ["proxy.example", "10.0.0.1/8", "*"] {
+        let text = format!("trusted_proxies = ['{network}']");
+        assert!(matches!(with_file(&text, &[], ""), Err(ConfigError::Proxy(_))), "{network} was taken");
+    }
+    let required = "[http]\nproxy_protocol = 'required'";
+    assert!(matches!(with_file(required, &[], ""), Err(ConfigError::NoProxy)));
+    let config = with_file(&format!("trusted_proxies = ['10.0.0.0/8', '::1']\n{required}"), &[], "").unwrap();
+    assert!(config.trusted().contains("10.9.9.9".parse().unwrap()));
+    assert!(!config.trusted().contains("11.0.0.0".parse().unwrap()));
+    assert!(with_file("[http]\nproxy_protocol = 'maybe'", &[], "").is_err());
+}
+
+#[test]
 fn what_is_printed_reads_back_the_same() {
     let config = load(None, none(), toml::Table::new()).unwrap();
     assert_eq!(config, Config::default());

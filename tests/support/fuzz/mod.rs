@@ -12,6 +12,7 @@ pub mod damage;
 pub mod frame;
 pub mod group;
 pub mod keyring;
+pub mod proxy;
 pub mod session;
 pub mod stream;
 pub mod token;
@@ -38,6 +39,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     },
     FuzzTarget { name: "group", run: group::run, marks: &["refused", "decoded", "several records"] },
     FuzzTarget { name: "keyring", run: keyring::run, marks: &["refused", "told", "destroyed", "slots"] },
+    FuzzTarget { name: "proxy", run: proxy::run, marks: proxy::MARKS },
     FuzzTarget { name: "session", run: session::run, marks: session::MARKS },
     FuzzTarget { name: "stream", run: stream::run, marks: &["frame", "cut frame", "too large"] },
     FuzzTarget { name: "token", run: token::run, marks: token::MARKS },

@@ -62,10 +62,7 @@ pub async fn begin<G: Gateway>(
 ) -> Result<EventsBody, NotBegun> {
     let ticket = match place.and_then(|place| place.lend()) {
         Some(ticket) => ticket,
-        None => {
-            let asked = Admission { address: peer.address, carrier: CarrierKind::Events, address_validated: true };
-            host.gateway.admit(&asked)?
-        }
+        None => host.gateway.admit(&Admission::of_client(peer.address, CarrierKind::Events))?,
     };
     let hello = serde_json::to_vec(&ClientFrame::Hello(hello)).expect("a hello always has a JSON form");
     // Dropped with the request when the client leaves early, and then the session ends.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tidings_engine::admission::ComesFrom;
 use tidings_engine::ids::Time;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,22 @@ pub struct Admission {
     pub carrier: CarrierKind,
     /// Whether the address is proven. False for the first packet of a QUIC connection: any address can be written there.
     pub address_validated: bool,
+    /// Whose limits it counts against.
+    pub comes_from: ComesFrom,
+}
+
+impl Admission {
+    /// A client whose address is proven.
+    #[must_use]
+    pub const fn of_client(address: SocketAddr, carrier: CarrierKind) -> Self {
+        Self { address, carrier, address_validated: true, comes_from: ComesFrom::Address(address.ip()) }
+    }
+
+    /// A trusted proxy that brings requests of others.
+    #[must_use]
+    pub const fn of_proxy(address: SocketAddr) -> Self {
+        Self { comes_from: ComesFrom::Proxy, ..Self::of_client(address, CarrierKind::Http) }
+    }
 }
 
 /// Why a connection gets no place.

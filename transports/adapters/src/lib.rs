@@ -12,6 +12,7 @@ mod events_text;
 pub mod framing;
 pub mod gateway;
 pub mod http;
+pub mod proxied;
 pub mod quic;
 mod quic_streams;
 mod raw_quic;

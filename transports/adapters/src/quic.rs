@@ -10,6 +10,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tidings_engine::admission::ComesFrom;
+use tidings_engine::proxies::TrustedProxies;
 use tracing::debug;
 
 /// ALPN of HTTP/3, which carries WebTransport.
@@ -28,11 +30,18 @@ pub struct QuicOptions {
     pub idle: Duration,
     /// Whether several packets are given to the kernel at once. Default true; some network cards break it.
     pub segmentation_offload: bool,
+    /// Proxies that pass UDP through: clients that come by them all have the proxy's address. Default none.
+    pub trusted_proxies: Arc<TrustedProxies>,
 }
 
 impl Default for QuicOptions {
     fn default() -> Self {
-        Self { handshake: Duration::from_secs(10), idle: Duration::from_secs(75), segmentation_offload: true }
+        Self {
+            handshake: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            segmentation_offload: true,
+            trusted_proxies: Arc::default(),
+        }
     }
 }
 
@@ -109,12 +118,7 @@ pub async fn serve<G: Gateway>(endpoint: Endpoint, host: Host<G>, options: QuicO
             () = host.shutdown.cancelled() => None,
         };
         let Some(incoming) = incoming else { break };
-        let asked = Admission {
-            address: incoming.remote_address(),
-            carrier: CarrierKind::WebTransport,
-            address_validated: incoming.remote_address_validated(),
-        };
-        match host.gateway.admit(&asked) {
+        match admit(&incoming, &host, &options) {
             Ok(ticket) => {
                 host.tasks.spawn(connection(incoming, ticket, host.clone(), options.handshake));
             }
@@ -123,6 +127,18 @@ pub async fn serve<G: Gateway>(endpoint: Endpoint, host: Host<G>, options: QuicO
     }
     // Newcomers are refused from now on.
     endpoint.set_server_config(None);
+}
+
+/// Takes a place. Whom a trusted proxy hides is held to no limit of an address, so that address must be proven first:
+/// anybody could write it on a packet.
+fn admit<G: Gateway>(incoming: &Incoming, host: &Host<G>, options: &QuicOptions) -> Result<G::Ticket, Refused> {
+    let (address, address_validated) = (incoming.remote_address(), incoming.remote_address_validated());
+    let comes_from = match options.trusted_proxies.contains(address.ip()) {
+        true if !address_validated => return Err(Refused::ValidateFirst),
+        true => ComesFrom::BehindProxy,
+        false => ComesFrom::Address(address.ip()),
+    };
+    host.gateway.admit(&Admission { address, carrier: CarrierKind::WebTransport, address_validated, comes_from })
 }
 
 /// Sends one small packet, which costs less than any step of a handshake.

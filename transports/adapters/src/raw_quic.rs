@@ -19,7 +19,7 @@ pub(crate) async fn serve<G: Gateway>(
 ) {
     let address = connecting.remote_address();
     let Ok(opened) = Box::pin(tokio::time::timeout(handshake, open(connecting))).await else {
-        debug!(%address, "no stream within the handshake time");
+        host.gateway.sent_away(address, CarrierKind::RawQuic, "no_stream");
         return;
     };
     let (connection, stream) = match opened {
@@ -30,6 +30,10 @@ pub(crate) async fn serve<G: Gateway>(
         }
     };
     let peer = Peer { address, carrier: CarrierKind::RawQuic, origin: None, user_agent: None };
+    // No browser speaks this, so there is no origin: that is allowed, and counted.
+    if !host.gateway.origin_allowed(&peer) {
+        return connection.close(VarInt::from_u32(0), b"");
+    }
     let protocol = host.gateway.open(ticket, peer);
     drive(QuicCarrier::new(connection, stream, no_further_stream), protocol, host.gateway).await;
 }

@@ -4,7 +4,8 @@
 //! for at shutdown.
 
 use crate::carrier::CarrierKind;
-use crate::gateway::{Admission, ConnectionPlace, Gateway, Host};
+use crate::gateway::{Gateway, Host};
+use crate::proxied::{Arrived, Proxies};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
@@ -12,7 +13,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,18 +48,25 @@ pub struct TcpOptions {
     /// How long a peer may acknowledge nothing of what it was sent. Default 60 s: the idle time of a session, because a
     /// reader of events answers no ping.
     pub unacknowledged: Duration,
+    /// Whose word is taken for where clients are. Default nobody's.
+    pub proxies: Proxies,
 }
 
 impl Default for TcpOptions {
     fn default() -> Self {
-        Self { tls: None, handshake: Duration::from_secs(10), unacknowledged: Duration::from_secs(60) }
+        Self {
+            tls: None,
+            handshake: Duration::from_secs(10),
+            unacknowledged: Duration::from_secs(60),
+            proxies: Proxies::default(),
+        }
     }
 }
 
 /// Serves `router` on `listener` until the host shuts down. Requests under way are finished then; the host's tasks end
 /// with the last of them.
 ///
-/// Each request carries its peer's address as [`ConnectInfo`].
+/// Each request carries the address of its client as [`ConnectInfo`]: the peer's, or what a trusted proxy says of it.
 pub async fn serve<G: Gateway>(listener: TcpListener, router: Router, host: Host<G>, options: TcpOptions) {
     loop {
         let accepted = tokio::select! {
@@ -68,17 +75,8 @@ pub async fn serve<G: Gateway>(listener: TcpListener, router: Router, host: Host
         };
         match accepted {
             Ok((stream, address)) => {
-                let asked = Admission { address, carrier: CarrierKind::Http, address_validated: true };
-                // A refused peer learns nothing: its connection is closed before anything is read from it.
-                if let Ok(ticket) = host.gateway.admit(&asked) {
-                    host.tasks.spawn(connection(
-                        stream,
-                        address,
-                        ticket,
-                        router.clone(),
-                        host.clone(),
-                        options.clone(),
-                    ));
+                if let Some(arrived) = options.proxies.arrive(host.gateway.as_ref(), address) {
+                    host.tasks.spawn(connection(stream, arrived, router.clone(), host.clone(), options.clone()));
                 }
             }
             Err(error) if is_of_one_connection(&error) => debug!(%error, "connection ended before it was accepted"),
@@ -103,25 +101,34 @@ enum Version {
 }
 
 async fn connection<G: Gateway>(
-    stream: TcpStream,
-    address: SocketAddr,
-    ticket: G::Ticket,
+    mut stream: TcpStream,
+    arrived: Arrived<G::Ticket>,
     router: Router,
     host: Host<G>,
     options: TcpOptions,
 ) {
+    let address = arrived.address;
     if let Err(error) = prepare(&stream, options.unacknowledged) {
         debug!(%address, %error, "connection ended before it was served");
         return;
     }
-    let place = ConnectionPlace::new(ticket);
+    let announced = options.proxies.announced(host.gateway.as_ref(), &mut stream, arrived, options.handshake).await;
+    let arrived = match announced {
+        Ok(arrived) => arrived,
+        Err(error) => {
+            host.gateway.sent_away(address, CarrierKind::Http, "proxy_header");
+            debug!(%address, %error, "connection closed unread");
+            return;
+        }
+    };
+    let address = arrived.address;
     let served = match options.tls.clone() {
-        None => serve_http(stream, Version::Http1, (address, place), router, &host, &options).await,
+        None => serve_http(stream, Version::Http1, arrived, router, &host, &options).await,
         Some(tls) => match tokio::time::timeout(options.handshake, TlsAcceptor::from(tls).accept(stream)).await {
             Ok(Ok(stream)) => {
                 let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let version = if is_http2 { Version::Http2 } else { Version::Http1 };
-                serve_http(stream, version, (address, place), router, &host, &options).await
+                serve_http(stream, version, arrived, router, &host, &options).await
             }
             Ok(Err(error)) => Err(error.into()),
             Err(elapsed) => Err(elapsed.into()),
@@ -153,18 +160,22 @@ type ServeError = Box<dyn std::error::Error + Send + Sync>;
 async fn serve_http<G: Gateway>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     version: Version,
-    (address, place): (SocketAddr, ConnectionPlace<G::Ticket>),
+    arrived: Arrived<G::Ticket>,
     router: Router,
     host: &Host<G>,
     options: &TcpOptions,
 ) -> Result<(), ServeError> {
     let asked = Arc::new(AtomicBool::new(false));
     let has_asked = Arc::clone(&asked);
+    let (place, proxies) = (arrived.place(), options.proxies.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         has_asked.store(true, Ordering::Relaxed);
         let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(address));
-        request.extensions_mut().insert(place.clone());
+        let (client, forwarded) = proxies.client(arrived.address, request.headers());
+        let extensions = request.extensions_mut();
+        extensions.insert(ConnectInfo(client));
+        place.clone().map(|place| extensions.insert(place));
+        forwarded.map(|forwarded| extensions.insert(forwarded));
         router.clone().oneshot(request)
     });
     let io = TokioIo::new(stream);

@@ -78,8 +78,7 @@ pub fn upgrade<G: Gateway>(host: &Host<G>, peer: Peer, mut request: Request) -> 
         return Err(UpgradeRefused::Subprotocol);
     }
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
-    let asked = Admission { address: peer.address, carrier: CarrierKind::WebSocket, address_validated: true };
-    let ticket = host.gateway.admit(&asked)?;
+    let ticket = host.gateway.admit(&Admission::of_client(peer.address, CarrierKind::WebSocket))?;
     let upgraded = hyper::upgrade::on(&mut request);
     let gateway = std::sync::Arc::clone(&host.gateway);
     host.tasks.spawn(async move {

@@ -54,6 +54,13 @@ pub const FUZZ_PLANTS: &[FuzzPlant] = &[
         replace: "if bytes[END_AT] != END {",
     },
     FuzzPlant {
+        target: "fuzz_proxy",
+        bug: "a peer that is not trusted is believed",
+        file: "engine/src/proxies.rs",
+        find: "if !self.contains(client.ip()) {",
+        replace: "if !self.contains(client.ip()) && client.port() != 9 {",
+    },
+    FuzzPlant {
         target: "fuzz_session",
         bug: "places in flight are never full",
         file: "engine/src/session/requests.rs",

@@ -29,6 +29,15 @@ pub struct Caller {
     pub request_id: String,
 }
 
+/// How a client reached us, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached<'a> {
+    /// The host that it asked for.
+    pub host: Option<&'a str>,
+    /// Whether by TLS, where a trusted proxy says so.
+    pub is_secure: Option<bool>,
+}
+
 /// What kind of work a request is, for its rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
@@ -159,8 +168,8 @@ pub trait Api: Send + Sync + 'static {
     /// The cursor of a position for the grant's tenant.
     fn cursor(&self, grant: &Grant, position: Position) -> String;
 
-    /// The answer of `GET /v1/connect` for a client that used `host` (the `Host` header) to reach us.
-    fn discovery(&self, host: Option<&str>) -> Value;
+    /// The answer of `GET /v1/connect` for a client that reached us so.
+    fn discovery(&self, reached: Reached<'_>) -> Value;
 
     /// Whether requests can be served.
     ///

@@ -1,10 +1,11 @@
 //! Where the carriers are, and the one of them that an HTTP request becomes.
 
-use super::api::{Api, Caller};
+use super::api::{Api, Caller, Reached};
 use super::cors;
 use super::problem::Refusal;
 use crate::carrier::CarrierKind;
 use crate::gateway::{Gateway, Host, Peer, Refused};
+use crate::proxied::Forwarded;
 use crate::websocket::{self, UpgradeRefused};
 use axum::Json;
 use axum::extract::Request;
@@ -14,10 +15,12 @@ use tidings_wire::ReplyCode;
 
 /// `GET /v1/connect`.
 pub(super) fn discovery<A: Api>(api: &A, request: &Request) -> Response {
+    let forwarded = request.extensions().get::<Forwarded>();
     // HTTP/2 tells the host in the URI.
-    let authority = request.uri().authority().map(|authority| authority.as_str());
-    let host = || request.headers().get(HOST).and_then(|value| value.to_str().ok());
-    Json(api.discovery(authority.or_else(host))).into_response()
+    let authority = || request.uri().authority().map(|authority| authority.as_str());
+    let header = || request.headers().get(HOST).and_then(|value| value.to_str().ok());
+    let host = forwarded.and_then(|said| said.host.as_deref()).or_else(authority).or_else(header);
+    Json(api.discovery(Reached { host, is_secure: forwarded.and_then(|said| said.is_secure) })).into_response()
 }
 
 /// `GET /v1/connect/websocket`.

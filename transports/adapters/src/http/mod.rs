@@ -30,7 +30,7 @@ mod surround;
 #[cfg(test)]
 mod tests;
 
-pub use api::{Api, AuditAnswer, AuditParts, AuditQuestion, Caller, Question, Reading, Work};
+pub use api::{Api, AuditAnswer, AuditParts, AuditQuestion, Caller, Question, Reached, Reading, Work};
 pub use assets::Assets;
 pub use openapi::openapi;
 pub use router::router;

@@ -4,6 +4,7 @@ use super::api::{Api, Caller};
 use super::cors;
 use super::problem::{Refusal, rendered};
 use super::security_headers;
+use crate::proxied::Forwarded;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::HeaderName;
 use axum::http::header::{HeaderMap, HeaderValue, ORIGIN, USER_AGENT};
@@ -29,6 +30,7 @@ pub(super) async fn surround<A: Api>(State(api): State<Arc<A>>, mut request: Req
     let path = shown_path(&request);
     let guarded = cors::guards(request.uri().path());
     let origin = request.headers().get(ORIGIN).cloned().filter(|_| guarded);
+    let is_forwarded_secure = request.extensions().get::<Forwarded>().and_then(|said| said.is_secure);
     let asked = match caller(&request, request_id.clone()) {
         None => {
             tracing::error!(request_id, "a request came without the address of its peer");
@@ -54,7 +56,7 @@ pub(super) async fn surround<A: Api>(State(api): State<Arc<A>>, mut request: Req
         }
     };
     let mut response = rendered(response, &method, &path, &request_id, api.now());
-    finish(response.headers_mut(), &request_id, api.is_secure());
+    finish(response.headers_mut(), &request_id, is_forwarded_secure.unwrap_or_else(|| api.is_secure()));
     if guarded {
         cors::allow(response.headers_mut(), allowed_origin.as_ref());
     }

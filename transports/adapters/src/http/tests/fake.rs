@@ -2,7 +2,7 @@
 
 use crate::carrier::{CarrierEnd, Close, FrameFault, StreamKind};
 use crate::gateway::{Admission, Gateway, Peer, Protocol, Refused};
-use crate::http::{Api, AuditAnswer, AuditParts, AuditQuestion, Caller, Question, Reading, Work};
+use crate::http::{Api, AuditAnswer, AuditParts, AuditQuestion, Caller, Question, Reached, Reading, Work};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -193,8 +193,8 @@ impl Api for Fake {
         format!("cursor-{position}")
     }
 
-    fn discovery(&self, host: Option<&str>) -> Value {
-        json!({ "websocket": { "url": format!("ws://{}/v1/connect/websocket", host.unwrap_or("?")) } })
+    fn discovery(&self, reached: Reached<'_>) -> Value {
+        json!({ "websocket": { "url": format!("ws://{}/v1/connect/websocket", reached.host.unwrap_or("?")) } })
     }
 
     fn warnings(&self) -> Vec<&'static str> {
