@@ -68,7 +68,8 @@ async fn a_published_notification_is_in_the_inbox_the_count_the_tail_and_the_rep
         let common = ["tail", "--count", "1", "--server", &address, "--data", data.to_str().unwrap()];
         run_beside(common.iter().chain(more).map(|word| (*word).to_owned()).collect())
     };
-    for carrier in [&["--user", "ada"][..], &["--user", "ada", "--websocket"]] {
+    for carrier in [&[][..], &["--websocket"], &["--carrier", "websocket"], &["--carrier", "quic"]] {
+        let carrier = &[&["--user", "ada"], carrier].concat();
         let printed = tail(carrier).await.done();
         assert!(printed.lines().any(|line| line.contains(&id)), "{carrier:?} printed {printed}");
     }

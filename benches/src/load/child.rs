@@ -122,7 +122,7 @@ async fn measure_floor(transport: Transport, clients: usize, plan: Plan) -> Resu
     let mut command = Command::new(std::env::current_exe()?);
     command.arg(match transport {
         Transport::WebSocket => "floor-websocket",
-        Transport::WebTransport => "floor-webtransport",
+        Transport::WebTransport | Transport::Quic => "floor-webtransport",
     });
     let mut floor = Child::start(command, &directory.path().join("log"))?;
     let url = floor.told("url").context("the bare server printed no address")?;

@@ -31,6 +31,7 @@ impl Counts {
         match transport {
             Transport::WebSocket => self.websocket,
             Transport::WebTransport => self.webtransport,
+            Transport::Quic => 0,
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use crate::connector::TcpOrTls;
 use crate::error::ClientError;
-use crate::frame_stream::FrameStream;
+use crate::frame_stream::{FrameStream, Streams};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use quinn::VarInt;
 use serde::Serialize;
 use std::time::Duration;
 use tidings_wire::ServerFrame;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use wtransport::{Connection, VarInt};
 
 /// How long the server may take to have received the last frames when the client leaves.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -23,6 +23,8 @@ pub enum Transport {
     WebTransport,
     /// Over TCP.
     WebSocket,
+    /// Frames on a QUIC connection of their own, without HTTP: for services and tools.
+    Quic,
 }
 
 /// A connection to a server: frames both ways. Saying `hello` is up to the caller.
@@ -34,11 +36,14 @@ pub struct Client {
 
 enum Carrier {
     WebSocket(Box<WebSocketStream<TcpOrTls>>),
-    WebTransport(Box<Session>),
+    Quic(Box<Session>),
 }
 
+/// A session on QUIC streams.
 struct Session {
-    connection: Connection,
+    connection: quinn::Connection,
+    /// The WebTransport session; absent over raw QUIC. It ends when this is dropped.
+    webtransport: Option<wtransport::Connection>,
     ordered: FrameStream,
     fetch: Option<FrameStream>,
 }
@@ -48,17 +53,30 @@ impl Client {
         Self { carrier: Carrier::WebSocket(Box::new(socket)), closed: None }
     }
 
-    pub(crate) fn webtransport(connection: Connection, ordered: FrameStream) -> Self {
-        let session = Session { connection, ordered, fetch: None };
-        Self { carrier: Carrier::WebTransport(Box::new(session)), closed: None }
+    pub(crate) fn webtransport(connection: wtransport::Connection, ordered: FrameStream) -> Self {
+        Self::on_streams(connection.quic_connection().clone(), Some(connection), ordered)
+    }
+
+    pub(crate) fn quic(connection: quinn::Connection, ordered: FrameStream) -> Self {
+        Self::on_streams(connection, None, ordered)
+    }
+
+    fn on_streams(
+        connection: quinn::Connection,
+        webtransport: Option<wtransport::Connection>,
+        ordered: FrameStream,
+    ) -> Self {
+        let session = Session { connection, webtransport, ordered, fetch: None };
+        Self { carrier: Carrier::Quic(Box::new(session)), closed: None }
     }
 
     /// The carrier in use.
     #[must_use]
     pub const fn transport(&self) -> Transport {
-        match self.carrier {
+        match &self.carrier {
             Carrier::WebSocket(_) => Transport::WebSocket,
-            Carrier::WebTransport(_) => Transport::WebTransport,
+            Carrier::Quic(session) if session.webtransport.is_some() => Transport::WebTransport,
+            Carrier::Quic(_) => Transport::Quic,
         }
     }
 
@@ -79,7 +97,7 @@ impl Client {
     pub async fn send_text(&mut self, text: String) -> Result<(), ClientError> {
         match &mut self.carrier {
             Carrier::WebSocket(socket) => socket.send(Message::text(text)).await.map_err(ended),
-            Carrier::WebTransport(session) => session.ordered.send(text.as_bytes()).await,
+            Carrier::Quic(session) => session.ordered.send(text.as_bytes()).await,
         }
     }
 
@@ -91,24 +109,25 @@ impl Client {
     pub async fn send_raw(&mut self, bytes: Bytes) -> Result<(), ClientError> {
         match &mut self.carrier {
             Carrier::WebSocket(socket) => socket.send(Message::Binary(bytes)).await.map_err(ended),
-            Carrier::WebTransport(session) => session.ordered.send_raw(&bytes).await,
+            Carrier::Quic(session) => session.ordered.send_raw(&bytes).await,
         }
     }
 
-    /// Sends `frame` on the stream for `fetch` and waits for the answer there. A WebSocket has no such stream.
+    /// Sends `frame` on the stream for `fetch` and waits for the answer there. WebTransport alone has such a stream.
     ///
     /// # Errors
     ///
     /// The connection has ended, or the answer is no frame.
     pub async fn fetch<F: Serialize + Sync + ?Sized>(&mut self, frame: &F) -> Result<ServerFrame, ClientError> {
-        let Carrier::WebTransport(session) = &mut self.carrier else {
-            return Err(ClientError::NotOffered("stream for fetch"));
-        };
+        let not_offered = || ClientError::NotOffered("stream for fetch");
+        let Carrier::Quic(session) = &mut self.carrier else { return Err(not_offered()) };
+        let webtransport = session.webtransport.as_ref().ok_or_else(not_offered)?;
         let mut stream = match session.fetch.take() {
             Some(stream) => stream,
             None => {
-                let opening = session.connection.open_bi().await.map_err(ClientError::failed)?;
-                FrameStream::new(opening.await.map_err(ClientError::failed)?)
+                let opening = webtransport.open_bi().await.map_err(ClientError::failed)?;
+                let (send, receive) = opening.await.map_err(ClientError::failed)?;
+                FrameStream::new(Streams::WebTransport(send, receive))
             }
         };
         stream.send(&serde_json::to_vec(frame)?).await?;
@@ -130,7 +149,7 @@ impl Client {
             let reason = reason.get("reason").and_then(serde_json::Value::as_str).unwrap_or_default();
             self.closed = Some((*code, reason.to_owned()));
             // The server waits for its peer to leave, so that the frame is not overtaken.
-            if let Carrier::WebTransport(session) = &self.carrier {
+            if let Carrier::Quic(session) = &self.carrier {
                 session.connection.close(VarInt::from_u32(0), b"");
             }
         }
@@ -145,7 +164,7 @@ impl Client {
     pub async fn recv_bytes(&mut self) -> Result<Bytes, ClientError> {
         let received = match &mut self.carrier {
             Carrier::WebSocket(socket) => recv_text(socket).await,
-            Carrier::WebTransport(session) => match session.ordered.recv().await {
+            Carrier::Quic(session) => match session.ordered.recv().await {
                 Ok(Some(bytes)) => Ok(bytes),
                 Ok(None) => Err(ClientError::Closed { code: None, reason: "the stream has ended".to_owned() }),
                 Err(error) => Err(why(&session.connection, error)),
@@ -166,7 +185,7 @@ impl Client {
                 let _ = socket.as_mut().close(Some(frame)).await;
                 let _ = tokio::time::timeout(FAREWELL, async { while let Some(Ok(_)) = socket.next().await {} }).await;
             }
-            Carrier::WebTransport(mut session) => {
+            Carrier::Quic(mut session) => {
                 // What was sent last shall arrive before the connection is gone.
                 let _ = tokio::time::timeout(FAREWELL, session.ordered.finish()).await;
                 session.connection.close(VarInt::from_u32(0), b"");
@@ -202,8 +221,8 @@ fn ended(error: Error) -> ClientError {
 }
 
 /// The QUIC connection knows better than the stream why it has ended.
-fn why(connection: &Connection, error: ClientError) -> ClientError {
-    match connection.quic_connection().close_reason() {
+fn why(connection: &quinn::Connection, error: ClientError) -> ClientError {
+    match connection.close_reason() {
         Some(quinn::ConnectionError::ApplicationClosed(close)) => ClientError::Closed {
             code: u16::try_from(close.error_code.into_inner()).ok(),
             reason: String::from_utf8_lossy(&close.reason).into_owned(),

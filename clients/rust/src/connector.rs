@@ -3,7 +3,7 @@
 use crate::client::{Client, Transport};
 use crate::discovery::Places;
 use crate::error::ClientError;
-use crate::frame_stream::FrameStream;
+use crate::frame_stream::{FrameStream, Streams};
 use crate::http::wrong;
 use hyper::Uri;
 use rustls::RootCertStore;
@@ -11,6 +11,7 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::future::Future;
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tidings_wire::{FRAME_BYTES_MAX, PROTOCOL};
@@ -33,6 +34,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 /// Above the idle time of a session, which ends with a close code.
 const QUIC_IDLE: Duration = Duration::from_secs(75);
+
+/// The protocol of raw QUIC.
+const ALPN: &[u8] = b"tidings/1";
 
 /// A WebSocket reads little at a time and holds no more buffer than that while idle.
 const WEBSOCKET_BUFFER_BYTES: usize = 4096;
@@ -60,13 +64,14 @@ pub struct Connector {
     origin: Option<String>,
     timeout: Duration,
     endpoint: Arc<OnceLock<Arc<Endpoint<endpoint_side::Client>>>>,
+    quic: Arc<OnceLock<quinn::Endpoint>>,
 }
 
 impl Connector {
     /// A connector that accepts the certificates of `trust`.
     #[must_use]
     pub fn new(trust: &Trust) -> Self {
-        Self { tls: tls(trust), origin: None, timeout: CONNECT, endpoint: Arc::default() }
+        Self { tls: tls(trust), origin: None, timeout: CONNECT, endpoint: Arc::default(), quic: Arc::default() }
     }
 
     /// Says `origin` as a browser would.
@@ -94,19 +99,23 @@ impl Connector {
                 let place = places.websocket.as_ref().ok_or(ClientError::NotOffered("WebSocket"))?;
                 self.connect(&place.url, transport).await
             }
-            Transport::WebTransport => {
-                let place = places.webtransport.as_ref().ok_or(ClientError::NotOffered("WebTransport"))?;
+            // Raw QUIC is at the same port with the same certificate.
+            Transport::WebTransport | Transport::Quic => {
+                let name = if transport == Transport::Quic { "raw QUIC" } else { "WebTransport" };
+                let place = places.webtransport.as_ref().ok_or(ClientError::NotOffered(name))?;
                 if place.certificate_hashes.is_empty() {
                     return self.connect(&place.url, transport).await;
                 }
                 let hashes = place.certificate_hashes.iter().map(|hash| parse_hash(hash)).collect::<Result<_, _>>()?;
-                let pinned = Self { tls: tls(&Trust::Hashes(hashes)), endpoint: Arc::default(), ..self.clone() };
+                let tls = tls(&Trust::Hashes(hashes));
+                let pinned = Self { tls, endpoint: Arc::default(), quic: Arc::default(), ..self.clone() };
                 pinned.connect(&place.url, transport).await
             }
         }
     }
 
-    /// Connects to `url`: `ws://` or `wss://` for WebSocket, `https://` for WebTransport.
+    /// Connects to `url`: `ws://` or `wss://` for WebSocket, `https://` for WebTransport, and for raw QUIC
+    /// `quic://` or `https://`, of which host and port count.
     ///
     /// # Errors
     ///
@@ -116,6 +125,7 @@ impl Connector {
         match transport {
             Transport::WebSocket => Box::pin(self.within(self.open_websocket(url))).await,
             Transport::WebTransport => Box::pin(self.within(self.open_webtransport(url))).await,
+            Transport::Quic => Box::pin(self.within(self.open_quic(url))).await,
         }
     }
 
@@ -176,8 +186,48 @@ impl Connector {
             error => ClientError::failed(error),
         })?;
         let opening = connection.open_bi().await.map_err(ClientError::failed)?;
-        let streams = opening.await.map_err(ClientError::failed)?;
-        Ok(Client::webtransport(connection, FrameStream::new(streams)))
+        let (send, receive) = opening.await.map_err(ClientError::failed)?;
+        Ok(Client::webtransport(connection, FrameStream::new(Streams::WebTransport(send, receive))))
+    }
+
+    async fn open_quic(&self, url: &str) -> Result<Client, ClientError> {
+        let uri: Uri = url.parse().map_err(|error| wrong(url, &error))?;
+        let host = uri.host().ok_or_else(|| wrong(url, &"it names no host"))?.trim_matches(['[', ']']);
+        let addresses = tokio::net::lookup_host((host, uri.port_u16().unwrap_or(443)));
+        let addresses = addresses.await.map_err(ClientError::failed)?;
+        let endpoint = self.quic_endpoint()?;
+        let mut failure = wrong(url, &"its host has no address");
+        for address in addresses {
+            let connecting = endpoint.connect(address, host).map_err(|error| wrong(url, &error))?;
+            match connecting.await {
+                Ok(connection) => {
+                    let (send, receive) = connection.open_bi().await.map_err(ClientError::failed)?;
+                    return Ok(Client::quic(connection, FrameStream::new(Streams::Quic(send, receive))));
+                }
+                Err(error) => failure = ClientError::failed(error),
+            }
+        }
+        Err(failure)
+    }
+
+    /// One UDP socket for all raw QUIC of this connector.
+    fn quic_endpoint(&self) -> Result<quinn::Endpoint, ClientError> {
+        if let Some(endpoint) = self.quic.get() {
+            return Ok(endpoint.clone());
+        }
+        let mut tls = self.tls.clone();
+        tls.alpn_protocols = vec![ALPN.to_vec()];
+        let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(tls).map_err(ClientError::failed)?;
+        let mut transport = quinn::TransportConfig::default();
+        transport.max_idle_timeout(Some(QUIC_IDLE.try_into().map_err(ClientError::failed)?));
+        let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+        config.transport_config(Arc::new(transport));
+        // A machine without IPv6 has no socket for both.
+        let mut endpoint = quinn::Endpoint::client((Ipv6Addr::UNSPECIFIED, 0).into())
+            .or_else(|_| quinn::Endpoint::client((Ipv4Addr::UNSPECIFIED, 0).into()))
+            .map_err(ClientError::failed)?;
+        endpoint.set_default_client_config(config);
+        Ok(self.quic.get_or_init(|| endpoint).clone())
     }
 
     /// One UDP socket for all connections of this connector.

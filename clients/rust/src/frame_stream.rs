@@ -3,35 +3,59 @@
 use crate::error::ClientError;
 use bytes::{Buf, Bytes, BytesMut};
 use tidings_wire::{FRAME_BYTES_MAX, varint};
-use wtransport::{RecvStream, SendStream};
+
+/// The two halves of a bidirectional stream, as the libraries give them.
+pub(crate) enum Streams {
+    /// Of a WebTransport session.
+    WebTransport(wtransport::SendStream, wtransport::RecvStream),
+    /// Of a QUIC connection of its own.
+    Quic(quinn::SendStream, quinn::RecvStream),
+}
+
+impl Streams {
+    fn sender(&mut self) -> &mut quinn::SendStream {
+        match self {
+            Self::WebTransport(send, _) => send.quic_stream_mut(),
+            Self::Quic(send, _) => send,
+        }
+    }
+
+    fn receiver(&mut self) -> &mut quinn::RecvStream {
+        match self {
+            Self::WebTransport(_, receive) => receive.quic_stream_mut(),
+            Self::Quic(_, receive) => receive,
+        }
+    }
+}
 
 /// One stream that carries frames both ways.
 pub(crate) struct FrameStream {
-    send: SendStream,
-    recv: RecvStream,
+    streams: Streams,
     arrived: BytesMut,
 }
 
 impl FrameStream {
-    pub(crate) fn new((send, recv): (SendStream, RecvStream)) -> Self {
-        Self { send, recv, arrived: BytesMut::new() }
+    pub(crate) fn new(streams: Streams) -> Self {
+        Self { streams, arrived: BytesMut::new() }
     }
 
     pub(crate) async fn send(&mut self, frame: &[u8]) -> Result<(), ClientError> {
         let header = varint::encode(frame.len() as u64).expect("a length in memory is far below 2^62");
         // One write, so that a frame given up half-way is at least not cut between its length and its bytes.
         let bytes = [header.as_ref(), frame].concat();
-        self.send.write_all(&bytes).await.map_err(ClientError::failed)
+        self.streams.sender().write_all(&bytes).await.map_err(ClientError::failed)
     }
 
     /// Writes `bytes` as they are: for tests of what a server does with a stream that is no frames.
     pub(crate) async fn send_raw(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
-        self.send.write_all(bytes).await.map_err(ClientError::failed)
+        self.streams.sender().write_all(bytes).await.map_err(ClientError::failed)
     }
 
     /// Sends nothing more, and waits until all has arrived.
     pub(crate) async fn finish(&mut self) -> Result<(), ClientError> {
-        self.send.finish().await.map_err(ClientError::failed)
+        self.streams.sender().finish().map_err(ClientError::failed)?;
+        self.streams.sender().stopped().await.map_err(ClientError::failed)?;
+        Ok(())
     }
 
     /// The next frame; `None` when the server has ended the stream. Loses nothing when the wait is given up.
@@ -40,7 +64,7 @@ impl FrameStream {
             if let Some(frame) = self.take_frame()? {
                 return Ok(Some(frame));
             }
-            match self.recv.quic_stream_mut().read_chunk(FRAME_BYTES_MAX, true).await.map_err(ClientError::failed)? {
+            match self.streams.receiver().read_chunk(FRAME_BYTES_MAX, true).await.map_err(ClientError::failed)? {
                 Some(chunk) => self.arrived.extend_from_slice(&chunk.bytes),
                 None => return Ok(None),
             }

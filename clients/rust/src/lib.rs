@@ -1,4 +1,4 @@
-//! A client of `tidings.v1` over WebTransport and WebSocket.
+//! A client of `tidings.v1` over WebTransport, WebSocket and raw QUIC.
 //!
 //! [`Connector::discover`] asks a server where its carriers are, [`Connector::connect`] opens one, and a [`Client`] sends
 //! and receives frames. [`Backoff`] says how long to wait before coming back; what to resume from is the caller's last
@@ -25,6 +25,11 @@ mod discovery;
 mod error;
 mod frame_stream;
 mod http;
+
+/// The example there compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use backoff::Backoff;
 pub use client::{Client, Transport};

@@ -14,14 +14,36 @@ pub(crate) struct Arguments {
     /// Person whose inbox to follow, for a token signed here; the tenant inbox when absent
     #[arg(long)]
     user: Option<String>,
-    /// Use WebSocket instead of WebTransport
-    #[arg(long)]
+    /// What to connect over
+    #[arg(long, value_name = "CARRIER", default_value = "webtransport")]
+    carrier: Carrier,
+    /// The same as `--carrier websocket`
+    #[arg(long, conflicts_with = "carrier")]
     websocket: bool,
     /// End after this many items were printed
     #[arg(long, value_name = "N")]
     count: Option<u64>,
     #[command(flatten)]
     server: Server,
+}
+
+/// The carriers by their names on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Carrier {
+    Webtransport,
+    Websocket,
+    Quic,
+}
+
+impl Arguments {
+    const fn transport(&self) -> Transport {
+        match self.carrier {
+            _ if self.websocket => Transport::WebSocket,
+            Carrier::Webtransport => Transport::WebTransport,
+            Carrier::Websocket => Transport::WebSocket,
+            Carrier::Quic => Transport::Quic,
+        }
+    }
 }
 
 /// What is known between two connections.
@@ -68,7 +90,7 @@ impl Follower<'_> {
     }
 
     async fn connection(&mut self, connector: &Connector, backoff: &mut Backoff) -> Result<Ended, ClientError> {
-        let transport = if self.arguments.websocket { Transport::WebSocket } else { Transport::WebTransport };
+        let transport = self.arguments.transport();
         let places = connector.discover(&self.arguments.server.server).await?;
         let mut client = connector.connect_to(&places, transport).await?;
         let (subject, role) = match &self.arguments.user {

@@ -1,4 +1,4 @@
-//! A session over either carrier, as an SDK holds it.
+//! A session over any carrier, as an SDK holds it.
 
 use super::caller::connector;
 use super::server::Addresses;
@@ -7,8 +7,8 @@ use serde_json::Value;
 use tidings_client::{Client, ClientError, Connector, Transport};
 use tidings_wire::{ClientFrame, Counts, Hello, InboxName, Item, ServerFrame, SubscribeTo};
 
-/// Both carriers.
-pub(crate) const CARRIERS: [Transport; 2] = [Transport::WebSocket, Transport::WebTransport];
+/// All carriers that go both ways.
+pub(crate) const CARRIERS: [Transport; 3] = [Transport::WebSocket, Transport::WebTransport, Transport::Quic];
 
 /// A connection whose pings are answered.
 pub(crate) struct Conversation {
@@ -33,6 +33,7 @@ pub(crate) const fn carrier_name(transport: Transport) -> &'static str {
     match transport {
         Transport::WebSocket => "websocket",
         Transport::WebTransport => "webtransport",
+        Transport::Quic => "quic",
     }
 }
 

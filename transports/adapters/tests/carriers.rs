@@ -16,12 +16,13 @@ use tidings_wire::ServerFrame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const BOTH: [Transport; 2] = [Transport::WebSocket, Transport::WebTransport];
+const EACH: [Transport; 3] = [Transport::WebSocket, Transport::WebTransport, Transport::Quic];
 
 async fn connect(server: &Server, transport: Transport) -> Client {
     let url = match transport {
         Transport::WebSocket => server.websocket_url(),
         Transport::WebTransport => server.webtransport_url(),
+        Transport::Quic => format!("quic://{}", server.quic),
     };
     let mut client = server.connector().connect(&url, transport).await.unwrap();
     client.send_text("{}".to_owned()).await.unwrap();
@@ -46,7 +47,7 @@ fn code(result: Result<Bytes, ClientError>) -> Option<u16> {
 
 #[tokio::test]
 async fn frames_up_to_the_limit_go_both_ways_on_every_carrier() {
-    for transport in BOTH {
+    for transport in EACH {
         let mut server = Server::start().await;
         let mut client = connected(&mut server, transport).await;
         for bytes in [2, 125, 126, 5000, FRAME_BYTES_MAX] {
@@ -63,7 +64,7 @@ async fn frames_up_to_the_limit_go_both_ways_on_every_carrier() {
 
 #[tokio::test]
 async fn a_frame_too_large_ends_with_its_code_on_every_carrier() {
-    for transport in BOTH {
+    for transport in EACH {
         let mut server = Server::start().await;
         let mut client = connected(&mut server, transport).await;
         // The server stops reading at the announced length; the rest may find nobody there.
@@ -99,7 +100,7 @@ async fn a_binary_message_is_a_fault_and_no_frame() {
 
 #[tokio::test]
 async fn the_close_frame_is_read_before_the_carrier_ends() {
-    for transport in BOTH {
+    for transport in EACH {
         let mut server = Server::start().await;
         let mut client = connected(&mut server, transport).await;
         client.send(&json!("close")).await.unwrap();
