@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, reason = "each test file uses some of it")]
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -16,11 +17,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tidings_adapters::carrier::{CarrierEnd, CarrierKind, Close, FrameFault, StreamKind};
 use tidings_adapters::certificate::SelfSigned;
-use tidings_adapters::gateway::{Admission, Gateway, Host, Peer, Protocol, Refused};
+use tidings_adapters::gateway::{Admission, ConnectionPlace, Gateway, Host, Peer, Protocol, Refused};
 use tidings_adapters::websocket::UpgradeRefused;
-use tidings_adapters::{quic, tcp, websocket};
+use tidings_adapters::{events, quic, tcp, websocket};
 use tidings_client::{Connector, Trust};
 use tidings_engine::ids::Time;
+use tidings_wire::Hello;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
@@ -303,6 +305,7 @@ impl Drop for Server {
 }
 
 fn router(host: Host<Recorder>) -> Router {
+    let websocket_host = host.clone();
     let connect = move |ConnectInfo(address): ConnectInfo<SocketAddr>, request: Request| async move {
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let peer = Peer {
@@ -311,13 +314,25 @@ fn router(host: Host<Recorder>) -> Router {
             origin: header("origin"),
             user_agent: header("user-agent"),
         };
-        websocket::upgrade(&host, peer, request).unwrap_or_else(|refused| status(&refused).into_response())
+        websocket::upgrade(&websocket_host, peer, request).unwrap_or_else(|refused| status(&refused).into_response())
+    };
+    let events_host = host.clone();
+    let follow = move |ConnectInfo(address): ConnectInfo<SocketAddr>, mut request: Request| async move {
+        let peer = Peer { address, carrier: CarrierKind::Events, origin: None, user_agent: None };
+        let place = request.extensions_mut().remove::<ConnectionPlace<Ticket>>();
+        let token = request.uri().query().unwrap_or_default().to_owned();
+        let hello = Hello { token, ticket: None, client: None, subscribe: Vec::new() };
+        match events::begin(&events_host, peer, place, hello).await {
+            Ok(body) => Response::new(Body::new(body)),
+            Err(_) => StatusCode::UNAUTHORIZED.into_response(),
+        }
     };
     let places = r#"{"websocket":{"url":"ws://127.0.0.1:1/v1/connect/websocket"},"events":{"url":"http://127.0.0.1:1/"},
         "webtransport":{"url":"https://127.0.0.1:1/v1/connect/webtransport","certificateHashes":["00"]}}"#;
     Router::new()
         .route("/v1/connect", any(move || async move { places }))
         .route(websocket::PATH, any(connect))
+        .route(events::PATH, any(follow))
         .route("/", any(|| async { Response::new("hello".to_owned()) }))
 }
 
