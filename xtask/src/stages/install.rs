@@ -1,16 +1,16 @@
-//! What the tests need and a new machine lacks: browsers, strace, promtool, a C++ compiler, Python, npm packages.
+//! What the tests need and a new machine lacks: browsers, strace, promtool, a C++ compiler, packages of Python and npm.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::child::{Child, Failure};
 
-use super::{Context, Stage};
+use super::{Context, Stage, foreign};
 
 /// Installs, or says what to install.
 pub(super) const STAGE: Stage = Stage {
     name: "install",
-    about: "browsers, strace, promtool, a C++ compiler, Python and npm packages are there",
+    about: "browsers, strace, promtool, a C++ compiler, and packages of Python and npm are there",
     needs: &[],
     plain: false,
     run,
@@ -44,6 +44,8 @@ fn run(context: &Context) -> Result<(), Failure> {
     check_rust_components(root)?;
     check_node(root)?;
     install_packages(root)?;
+    install_venv(root)?;
+    foreign::install(context)?;
     NPM_DIRECTORIES.iter().try_for_each(|directory| install_npm(root, Path::new(directory)))
 }
 
@@ -73,20 +75,31 @@ fn install_packages(root: &Path) -> Result<(), Failure> {
     if packages.is_empty() {
         return Ok(());
     }
-    let update = apt(["update"]);
-    let install = apt(["install", "-y", "--no-install-recommends"]).args(packages.iter().copied());
-    if Child::new("id").arg("-u").read(root)?.trim() != "0" || !on_path("apt-get") {
-        let message = format!("missing, and only root can install it with apt: {}", packages.join(", "));
-        return Err(Failure { message, repeat: Some(format!("sudo {install}")) });
-    }
-    update.run(root)?;
-    install.run(root)?;
+    apt_install(root, &packages)?;
     match missing().next() {
         None => Ok(()),
         Some(need) => {
             Err(Failure::new(format!("{} is installed but has no program {:?}", need.package, need.programs)))
         }
     }
+}
+
+/// Debian keeps what makes a Python environment in a package that brings no program.
+fn install_venv(root: &Path) -> Result<(), Failure> {
+    match Child::new("python3").args(["-c", "import ensurepip, venv"]).read(root) {
+        Ok(_) => Ok(()),
+        Err(_) => apt_install(root, &["python3-venv"]),
+    }
+}
+
+fn apt_install(root: &Path, packages: &[&str]) -> Result<(), Failure> {
+    let install = apt(["install", "-y", "--no-install-recommends"]).args(packages.iter().copied());
+    if Child::new("id").arg("-u").read(root)?.trim() != "0" || !on_path("apt-get") {
+        let message = format!("missing, and only root can install it with apt: {}", packages.join(", "));
+        return Err(Failure { message, repeat: Some(format!("sudo {install}")) });
+    }
+    apt(["update"]).run(root)?;
+    install.run(root)
 }
 
 fn apt<const N: usize>(arguments: [&str; N]) -> Child {

@@ -3,6 +3,7 @@
 mod browser;
 mod crash;
 mod dependencies;
+mod foreign;
 mod fuzz;
 mod fuzz_plants;
 mod install;
@@ -46,7 +47,7 @@ pub struct Stage {
 }
 
 /// All stages in the order in which they run: the quick verdicts first, then what builds on them.
-pub fn all() -> [Stage; 13] {
+pub fn all() -> [Stage; 14] {
     [
         install::STAGE,
         rust::FORMAT,
@@ -57,6 +58,7 @@ pub fn all() -> [Stage; 13] {
         web::STAGE,
         release::STAGE,
         system::STAGE,
+        foreign::STAGE,
         crash::STAGE,
         crash::CUTS,
         browser::STAGE,

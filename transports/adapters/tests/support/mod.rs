@@ -316,7 +316,7 @@ fn router(host: Host<Recorder>) -> Router {
         };
         websocket::upgrade(&websocket_host, peer, request).unwrap_or_else(|refused| status(&refused).into_response())
     };
-    let events_host = host.clone();
+    let events_host = host;
     let follow = move |ConnectInfo(address): ConnectInfo<SocketAddr>, mut request: Request| async move {
         let peer = Peer { address, carrier: CarrierKind::Events, origin: None, user_agent: None };
         let place = request.extensions_mut().remove::<ConnectionPlace<Ticket>>();
