@@ -151,7 +151,7 @@ async fn ends_with(world: &mut World, transport: Transport, token: &str) -> Opti
     world.secrets.push(token.to_owned());
     let connecting = Conversation::connect(&world.server.addresses, transport);
     let mut refused = sure("connection", connecting).await.unwrap();
-    let hello = Hello { token: token.to_owned(), client: None, subscribe: Vec::new() };
+    let hello = Hello { token: token.to_owned(), ticket: None, client: None, subscribe: Vec::new() };
     // The server may have ended it before all is said.
     let _ = refused.client().send(&ClientFrame::Hello(hello)).await;
     refused.until_the_end().await.1
