@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod command;
 pub mod cursor;
 pub mod decide;
+pub mod drain;
 pub mod engine;
 pub mod entropy;
 pub mod event;

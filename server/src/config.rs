@@ -16,6 +16,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use tidings_engine::drain::DrainSettings;
 use tidings_engine::limits::Limits;
 use tidings_engine::proxies::{Network, TrustedProxies};
 
@@ -59,6 +60,8 @@ pub struct Config {
     pub memory: Memory,
     /// The security log.
     pub security_log: SecurityLog,
+    /// How the server leaves.
+    pub drain: DrainSettings,
     /// Every limit an operator may set.
     pub limits: Limits,
 }
@@ -226,6 +229,7 @@ impl Default for Config {
             keyring: Keyring::default(),
             memory: Memory::default(),
             security_log: SecurityLog::default(),
+            drain: DrainSettings::default(),
             limits: Limits::default(),
         }
     }

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use tidings_adapters::carrier::CarrierKind;
 use tidings_adapters::gateway::{Admission as Asked, Gateway, Peer, Refused};
@@ -27,6 +27,7 @@ use tidings_adapters::http::{Api, AuditAnswer, AuditQuestion, Caller, Question, 
 use tidings_engine::admission::{Admission, Refusal, RequestKind, TicketId};
 use tidings_engine::command::{Command, Outcome, Request};
 use tidings_engine::cursor::{Cursor, CursorKind};
+use tidings_engine::drain::{Drain, DrainSettings};
 use tidings_engine::grant::{Grant, Right};
 use tidings_engine::ids::{Position, StreamId, Time};
 use tidings_engine::keys::Keys;
@@ -98,7 +99,8 @@ pub struct Server {
     /// Signs receipts.
     receipts: Receipts,
     next: AtomicU64,
-    leaving: AtomicBool,
+    /// The plan by which this server leaves, once it does.
+    leaving: Mutex<Option<Drain>>,
     pub(crate) is_read_only: bool,
     /// Whose first sight was recorded, so that reading need not wait for the writer.
     observed: Mutex<Observed>,
@@ -157,7 +159,7 @@ impl Server {
             seed: parts.session_seed,
             receipts: parts.receipts,
             next: AtomicU64::new(1),
-            leaving: AtomicBool::new(false),
+            leaving: Mutex::default(),
             observed: Mutex::default(),
             own: Weak::clone(own),
         })
@@ -201,14 +203,29 @@ impl Server {
         cursor.seal(&self.keys, grant.tenant_tag)
     }
 
-    /// Takes no more work, and tells every session to come back later: each after its own delay, so that the next server
-    /// is not stormed.
-    pub(crate) fn leave(&self) {
-        self.leaving.store(true, Ordering::Relaxed);
+    /// Everyone who is in.
+    pub(crate) fn all_connections(&self) -> Vec<Weak<Connection>> {
+        self.connections.lock().values().cloned().collect()
+    }
+
+    /// Takes no more sessions from here on.
+    pub(crate) fn begin_leaving(&self, drain: Drain) {
+        self.leaving.lock().get_or_insert(drain);
+    }
+
+    /// When a newcomer may try again, if this server is leaving.
+    fn leaves_in_ms(&self) -> Option<u64> {
+        self.leaving.lock().as_ref().map(|drain| drain.newcomer_after_ms(clock::now()))
+    }
+
+    /// Closes at once whoever is still in, each with its own delay, so that the next server is not stormed.
+    pub(crate) fn leave_at_once(&self, settings: &DrainSettings) {
+        let now = clock::now();
         let connections: Vec<_> = self.connections.lock().values().filter_map(Weak::upgrade).collect();
+        let drain = Drain::plan(connections.len(), settings, now);
+        self.begin_leaving(drain.clone());
         for (index, connection) in connections.iter().enumerate() {
-            let delay = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-            connection.leave(delay % DRAIN_SPREAD_MS);
+            connection.leave(drain.returns_after_ms(index, now));
         }
     }
 
@@ -247,9 +264,6 @@ impl Server {
     }
 }
 
-/// The longest delay that a leaving server gives: 5 s.
-const DRAIN_SPREAD_MS: u64 = 5_000;
-
 impl Gateway for Server {
     type Ticket = Ticket;
     type Protocol = Driven;
@@ -259,8 +273,11 @@ impl Gateway for Server {
     }
 
     fn admit(&self, asked: &Asked) -> Result<Ticket, Refused> {
-        if self.leaving.load(Ordering::Relaxed) {
-            return Err(Refused::Full);
+        // What is asked over HTTP is answered to the end; only sessions would be cut off.
+        if let Some(retry_after_ms) = self.leaves_in_ms()
+            && asked.carrier != CarrierKind::Http
+        {
+            return Err(Refused::Leaving { retry_after_ms });
         }
         let now = clock::now();
         let admitted = self.admission.lock().admit_from(asked.comes_from, now);
@@ -296,6 +313,10 @@ impl Gateway for Server {
         let own = self.own.upgrade().expect("whoever opens a connection holds the server");
         let connection = Arc::new(Connection::new(id, own, ticket, peer, session, now));
         self.connections.lock().insert(id, Arc::downgrade(&connection));
+        // It came in between, or on a connection that had its place before.
+        if let Some(retry_after_ms) = self.leaves_in_ms() {
+            connection.leave(retry_after_ms);
+        }
         Driven(connection)
     }
 }
@@ -416,7 +437,7 @@ impl Api for Server {
     }
 
     fn ready(&self) -> Result<(), &'static str> {
-        if self.leaving.load(Ordering::Relaxed) {
+        if self.leaves_in_ms().is_some() {
             Err("the server is leaving")
         } else if self.is_read_only {
             Err("the log is damaged and read only: what is before the damage can be read")

@@ -12,6 +12,7 @@ pub mod connection;
 pub mod connection_counts;
 pub mod content;
 pub mod dev_token;
+mod draining;
 pub mod entropy;
 pub mod erasing;
 pub mod exit;

@@ -14,7 +14,7 @@ use crate::security_log::SecurityLog;
 use crate::statistics::Statistics;
 use crate::tls::{Certificate, CertificateError};
 use crate::verifier::{self, KeyError};
-use crate::{assets, clock, entropy, erasing, opening, redaction, telemetry, writer};
+use crate::{assets, clock, draining, entropy, erasing, opening, redaction, telemetry, writer};
 use metrics_exporter_prometheus::PrometheusHandle;
 use rustls::server::ResolvesServerCert;
 use std::net::SocketAddr;
@@ -26,18 +26,19 @@ use tidings_adapters::http::{self, Assets};
 use tidings_adapters::proxied::{Proxies, ProxyProtocol};
 use tidings_adapters::quic::{self, QuicOptions, QuicStartError};
 use tidings_adapters::tcp::{self, TcpOptions};
+use tidings_engine::drain::DrainSettings;
 use tidings_engine::engine::OpenError;
 use tidings_engine::limits::Limits;
 use tidings_engine::log::LogError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tracing::{info, warn};
+use tracing::warn;
 
 /// Handshakes a second of one address under `--dev`: every client of a test run has the same one.
 const DEV_HANDSHAKES_PER_SECOND: u32 = 5_000;
 
-/// Longest wait for open connections to end after SIGTERM.
+/// Longest wait for open connections to end once all were told.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Longest wait for the last answers after storage has failed.
@@ -122,6 +123,7 @@ pub struct Node {
     ending: watch::Receiver<Ending>,
     addresses: Addresses,
     orders: Orders,
+    drain: DrainSettings,
 }
 
 /// What tells the process to end. Listened to from the start: an order that comes before would kill it where it stands.
@@ -236,7 +238,7 @@ impl Node {
         tokio::spawn(telemetry::keep_up(metrics, Arc::clone(&server)));
         threads.extend([inbox_thread, redaction_thread]);
         threads.extend(saving_thread);
-        Ok(Self { server, host, endpoint, threads, saving, keeping, ending, addresses, orders })
+        Ok(Self { server, host, endpoint, threads, saving, keeping, ending, addresses, orders, drain: config.drain })
     }
 
     /// Where HTTP is served.
@@ -264,7 +266,7 @@ impl Node {
             () = self.orders.next() => {}
             _ = self.ending.wait_for(|ending| *ending == Ending::StorageFailed) => {
                 // The answers "outcome unknown" are on their way: a moment to write them, then the process must go.
-                self.server.leave();
+                self.server.leave_at_once(&self.drain);
                 self.host.shutdown.cancel();
                 self.host.tasks.close();
                 let _ = tokio::time::timeout(LAST_ANSWERS, self.host.tasks.wait()).await;
@@ -272,8 +274,11 @@ impl Node {
             }
         }
         self.server.tell_statistics();
-        info!("draining");
-        self.server.leave();
+        tokio::select! {
+            () = draining::drain(&self.server, &self.drain) => {}
+            () = self.orders.next() => warn!("told twice: closing all that is left at once"),
+        }
+        self.server.leave_at_once(&self.drain);
         self.host.shutdown.cancel();
         self.host.tasks.close();
         tokio::select! {

@@ -2,6 +2,7 @@
 
 use super::Config;
 use std::path::{Path, PathBuf};
+use tidings_engine::drain::DrainError;
 use tidings_engine::limits::LimitError;
 use tidings_engine::proxies::{BadNetwork, Network};
 use toml::{Table, Value};
@@ -42,6 +43,9 @@ pub enum ConfigError {
     /// Limits that do not go together.
     #[error("configuration: {0}")]
     Limits(#[from] LimitError),
+    /// A plan for leaving that cannot be made.
+    #[error("configuration: {0}")]
+    Drain(#[from] DrainError),
     /// A key of `[[keys]]` is not complete.
     #[error("configuration: keys[{index}] {what}")]
     Key {
@@ -127,6 +131,7 @@ fn merge(below: &mut Table, above: Table) {
 
 fn check(config: &Config) -> Result<(), ConfigError> {
     config.limits.validate()?;
+    config.drain.validate()?;
     for (index, key) in config.keys.iter().enumerate() {
         let wrong = |what| Err(ConfigError::Key { index, what });
         let given = (key.secret_file.is_some(), key.public_key_file.is_some());

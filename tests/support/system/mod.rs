@@ -9,6 +9,7 @@ pub(crate) mod damage;
 pub(crate) mod document;
 pub(crate) mod event_stream;
 pub(crate) mod exposition;
+pub(crate) mod follower;
 pub(crate) mod lines;
 pub(crate) mod server;
 pub(crate) mod shown;

@@ -74,9 +74,15 @@ pub enum Refused {
     /// Too many connections or handshakes from this address: 429 where a status can be told.
     #[error("too many connections from this address")]
     TooMany,
-    /// The node is full or leaving: 503 where a status can be told.
+    /// The node is full: 503 where a status can be told.
     #[error("the server is full")]
     Full,
+    /// The node is leaving and takes no more sessions: 503 where a status can be told.
+    #[error("the server is leaving")]
+    Leaving {
+        /// When to try again: milliseconds.
+        retry_after_ms: u64,
+    },
 }
 
 /// Who is at the other end.

@@ -149,7 +149,7 @@ fn turn_away(incoming: Incoming, refused: Refused) {
                 error.into_incoming().refuse();
             }
         }
-        Refused::ValidateFirst | Refused::TooMany | Refused::Full => incoming.refuse(),
+        Refused::ValidateFirst | Refused::TooMany | Refused::Full | Refused::Leaving { .. } => incoming.refuse(),
     }
 }
 

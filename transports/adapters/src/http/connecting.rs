@@ -47,5 +47,9 @@ pub(super) fn no_place(refused: Refused) -> Refusal {
             Refusal::new(ReplyCode::RateLimited, "too many connections from this address")
         }
         Refused::Full => Refusal::new(ReplyCode::Unavailable, "the server is full"),
+        Refused::Leaving { retry_after_ms } => {
+            let leaving = Refusal::new(ReplyCode::Unavailable, "the server is leaving");
+            Refusal { retry_after_ms: Some(retry_after_ms), ..leaving }
+        }
     }
 }
