@@ -23,6 +23,12 @@ pub(crate) fn documented(document: &str) -> BTreeSet<Family> {
     table.into_iter().map(family).collect()
 }
 
+/// Names of the families that a server may be without: their last column begins with `Only`.
+pub(crate) fn conditional(document: &str) -> BTreeSet<String> {
+    let table = rows(table_after(document, "## Monitoring")).into_iter();
+    table.filter(|row| row[3].starts_with("Only ")).map(|row| row[0].trim_matches('`').to_owned()).collect()
+}
+
 /// The families of a text in the exposition format.
 pub(crate) fn families(text: &str) -> BTreeSet<Family> {
     let mut found: BTreeMap<String, Family> = BTreeMap::new();
