@@ -62,7 +62,8 @@ impl World {
 fn added(event: &Event) -> Vec<String> {
     assert_eq!(event.event, "delta", "{event:?}");
     let changes = event.data["changes"].as_array().unwrap();
-    changes.iter().map(|change| text(&change["item"]["body"])).collect()
+    // A removal may be told of what the reader never had.
+    changes.iter().filter(|change| change["op"] == "added").map(|change| text(&change["item"]["body"])).collect()
 }
 
 fn cursor_of(event: &Event) -> String {
