@@ -15,6 +15,7 @@ mod context;
 mod hello;
 mod input;
 mod outbox;
+mod refreshing;
 mod requests;
 mod subscription;
 #[cfg(test)]
@@ -26,10 +27,12 @@ pub use input::{Input, Output, Placed, SecurityEvent, Stream};
 
 use crate::grant::Grant;
 use crate::ids::Time;
+use crate::limits::Limits;
 use crate::rate::Rate;
 use bytes::Bytes;
 use hello::Phase;
 use outbox::{Once, Outbox, Slot};
+use refreshing::Refresh;
 use requests::Fetches;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -45,6 +48,8 @@ const KEPT_FACTOR: usize = 4;
 /// One session. An idle one takes a few hundred bytes; its queues are allocated when first used.
 pub struct Session {
     context: Arc<SessionContext>,
+    /// Those in force when something was last heard, or the clock asked.
+    limits: Arc<Limits>,
     id: Box<str>,
     phase: Phase,
     ordered: Outbox,
@@ -52,6 +57,7 @@ pub struct Session {
     outputs: VecDeque<Output>,
     subscriptions: Subscriptions,
     fetches: Fetches,
+    refresh: Option<Box<Refresh>>,
     requests_in_flight: u32,
     commands: Rate,
     queries: Rate,
@@ -74,6 +80,7 @@ impl Session {
     #[must_use]
     pub fn new(id: &str, context: Arc<SessionContext>, now: Time) -> Self {
         Self {
+            limits: context.limits(),
             context,
             id: id.into(),
             phase: Phase::Hello,
@@ -82,6 +89,7 @@ impl Session {
             outputs: VecDeque::new(),
             subscriptions: Subscriptions::default(),
             fetches: Fetches::default(),
+            refresh: None,
             requests_in_flight: 0,
             commands: Rate::default(),
             queries: Rate::default(),
@@ -102,6 +110,10 @@ impl Session {
         if matches!(input, Input::Frame { .. } | Input::Alive | Input::NotText) {
             self.heard = now;
         }
+        // Not with every delta: that is the hot path of a broadcast.
+        if matches!(input, Input::Frame { .. } | Input::Timeout) {
+            self.limits = self.context.limits();
+        }
         self.keep_time(now);
         if self.has_ended() {
             return;
@@ -112,6 +124,7 @@ impl Session {
             Input::NotText => self.protocol_error("message is not UTF-8 text"),
             Input::Alive | Input::Timeout => {}
             Input::CarrierEnded => self.abandon(),
+            Input::KeysLoaded => self.on_keys_loaded(now),
             Input::Admitted(result) => self.on_admitted(result, now),
             Input::Observed(result) => self.on_observed(result, now),
             Input::Replied { id, stream, result } => self.on_replied(id, stream, result),
@@ -225,6 +238,7 @@ impl Session {
         self.outputs.retain(|output| matches!(output, Output::Security(_)));
         self.subscriptions = Subscriptions::default();
         self.fetches = Fetches::default();
+        self.refresh = None;
     }
 
     fn refuse(&mut self, code: CloseCode, why: &'static str) {
@@ -241,7 +255,7 @@ impl Session {
         if self.has_ended() {
             return;
         }
-        let limits = &self.context.limits;
+        let limits = &self.limits;
         let bytes_max = limits.outbox_bytes_max.max(crate::limits::FRAME_BYTES_MAX) * KEPT_FACTOR;
         let frames_max = limits.outbox_frames_max * KEPT_FACTOR;
         let outbox = self.outbox(stream);
@@ -258,7 +272,7 @@ impl Session {
         }
         self.say(Stream::Ordered, &ServerFrame::Error { code: ReplyCode::Invalid, message: what.to_owned() });
         self.protocol_errors += 1;
-        if self.protocol_errors >= self.context.limits.protocol_errors_max {
+        if self.protocol_errors >= self.limits.protocol_errors_max {
             self.limit_hit("protocol_errors_max");
             self.end(CloseCode::ProtocolError);
         }

@@ -2,15 +2,28 @@
 //!
 //! The algorithm is the key's and never the header's, and every check of time is done here with `now`: the library would
 //! read the clock. A token is valid until `exp` plus 5 s on every carrier.
+//!
+//! A key is looked for where the token's `iss` says, when that is an [`Issuer`]'s name, and among the keys that stand alone
+//! otherwise. That is a question where to look and no more: what the key may assert, its issuer among it, is checked
+//! against the claims after the signature.
 
 mod claims;
 mod error;
+mod issuer;
+mod jwks;
 mod key;
+mod material;
+mod object;
+mod reloading;
 #[cfg(test)]
 mod tests;
 
 pub use error::TokenError;
-pub use key::{Algorithm, KeyConfig, KeyError, Tenants};
+pub use issuer::{Issuer, IssuerKeys, KeySource, LoadedKeys};
+pub use jwks::{KID_BYTES_MAX, KeySet, KeySetError, PassedBy, SET_BYTES_MAX, SET_KEYS_MAX, Unused};
+pub use key::{Algorithm, Assertions, KeyConfig, KeyError, Tenants};
+pub use material::KeyFlaw;
+pub use reloading::{RELOAD_MS_MIN, Reloading, Turn};
 
 use crate::grant::Grant;
 use crate::ids::Time;
@@ -18,13 +31,18 @@ use crate::keys::Keys;
 use crate::limits::{Limits, TOKEN_BYTES_MAX};
 use claims::Claims;
 use jsonwebtoken::{EncodingKey, Header, errors::ErrorKind};
-use key::VerifyingKey;
+use key::{NoKey, VerifyingKey, named};
+use object::{Object, issuer_said};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Checks tokens. Immutable: a reload makes another one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Verifier {
     keys: Vec<VerifyingKey>,
+    /// What each of `keys` may assert.
+    may: Vec<Arc<Assertions>>,
+    issuers: Vec<Issuer>,
     tenant_claim: String,
     lifetime_ms_max: i64,
 }
@@ -44,14 +62,55 @@ impl Verifier {
                 _ => {}
             }
         }
-        let keys = keys.into_iter().enumerate().map(|(index, key)| VerifyingKey::new(index, key));
-        Ok(Self { keys: keys.collect::<Result<_, _>>()?, tenant_claim, lifetime_ms_max: limits.token_lifetime_ms_max })
+        let verifying = keys.iter().enumerate().map(|(index, key)| VerifyingKey::configured(index, key));
+        let verifying = verifying.collect::<Result<_, _>>()?;
+        let may = keys.into_iter().map(|key| Arc::new(key.into_assertions())).collect();
+        let lifetime_ms_max = limits.token_lifetime_ms_max;
+        Ok(Self { keys: verifying, may, issuers: Vec::new(), tenant_claim, lifetime_ms_max })
+    }
+
+    /// The same with issuers besides.
+    ///
+    /// # Errors
+    /// Two have the same name, or a key that stands alone claims an issuer's.
+    pub fn with_issuers(mut self, issuers: Vec<Issuer>) -> Result<Self, KeyError> {
+        let mut names: Vec<&str> = self.may.iter().filter_map(|may| may.issuer.as_deref()).collect();
+        for issuer in &issuers {
+            if names.contains(&issuer.name()) {
+                return Err(KeyError::IssuerTwice { issuer: issuer.name().to_owned() });
+            }
+            names.push(issuer.name());
+        }
+        self.issuers = issuers;
+        Ok(self)
+    }
+
+    /// The same with a newly loaded set; `None` when no issuer has its keys from there any more.
+    #[must_use]
+    pub fn with_loaded(&self, from: KeySource, loaded: &LoadedKeys) -> Option<Self> {
+        let mut changed = self.clone();
+        let mut found = false;
+        for issuer in &mut changed.issuers {
+            if let IssuerKeys::Loaded { source, last } = &mut issuer.keys
+                && *source == from
+            {
+                *last = Some(loaded.clone());
+                found = true;
+            }
+        }
+        found.then_some(changed)
+    }
+
+    /// The issuers.
+    #[must_use]
+    pub fn issuers(&self) -> &[Issuer] {
+        &self.issuers
     }
 
     /// What `token` permits at `now`.
     ///
     /// # Errors
-    /// The first thing that is wrong with it. Nothing of the claims is looked at before the signature.
+    /// The first thing that is wrong with it. Of the claims only `iss` is looked at before the signature.
     pub fn verify(&self, keys: &Keys, token: &str, now: Time) -> Result<Grant, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLarge { bytes: token.len() });
@@ -60,25 +119,30 @@ impl Verifier {
         if header.crit.is_some() {
             return Err(TokenError::Malformed);
         }
-        let key = self.key(header.kid.as_deref())?;
+        let (key, may) = self.key(token, header.kid.as_deref(), now)?;
         let decoded =
-            jsonwebtoken::decode::<Value>(token, &key.decoding, &key.validation).map_err(|error| {
+            jsonwebtoken::decode::<Object>(token, &key.decoding, &key.validation).map_err(|error| {
                 match error.kind() {
                     ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => TokenError::BadSignature,
                     _ => TokenError::Malformed,
                 }
             })?;
-        let Value::Object(object) = decoded.claims else { return Err(TokenError::Malformed) };
-        Claims { object, tenant_claim: &self.tenant_claim }.grant(keys, key, self.lifetime_ms_max, now)
+        let Object(object) = decoded.claims;
+        Claims { object, tenant_claim: &self.tenant_claim }.grant(keys, may, self.lifetime_ms_max, now)
     }
 
-    fn key(&self, kid: Option<&str>) -> Result<&VerifyingKey, TokenError> {
-        match (self.keys.as_slice(), kid) {
-            ([only], None) => Ok(only),
-            ([only], Some(_)) if only.kid.is_none() => Ok(only),
-            (_, None) => Err(TokenError::KidRequired),
-            (keys, Some(kid)) => keys.iter().find(|key| key.kid.as_deref() == Some(kid)).ok_or(TokenError::UnknownKey),
+    fn key(&self, token: &str, kid: Option<&str>, now: Time) -> Result<(&VerifyingKey, &Assertions), TokenError> {
+        if !self.issuers.is_empty()
+            && let Some(name) = issuer_said(token)
+            && let Some(issuer) = self.issuers.iter().find(|issuer| issuer.name() == name)
+        {
+            return Ok((issuer.key(kid, now)?, &issuer.may));
         }
+        let (index, key) = named(&self.keys, kid).map_err(|no| match no {
+            NoKey::Unnamed if !self.keys.is_empty() => TokenError::KidRequired,
+            _ => TokenError::UnknownKey,
+        })?;
+        Ok((key, &self.may[index]))
     }
 }
 

@@ -13,6 +13,9 @@ mod token;
 
 use crate::config::{self, Config};
 use crate::exit::Exit;
+use crate::issuers::Nothing;
+use crate::tls::Certificate;
+use crate::verifier;
 use clap::{Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -141,15 +144,32 @@ pub fn run() -> ExitCode {
 
 fn configuration(command: &ConfigCommand) -> Exit {
     let (ConfigCommand::Check(sources) | ConfigCommand::Print(sources)) = command;
-    let text = match sources.load() {
-        Ok(config) => config.text(),
+    let config = match sources.load() {
+        Ok(config) => config,
         Err(error) => return fail(Exit::Usage, &error),
     };
-    match (command, text) {
-        (ConfigCommand::Check(_), Ok(_)) => println!("configuration is right"),
+    match (command, config.text()) {
+        (ConfigCommand::Check(_), Ok(_)) => return checked(&config),
         (ConfigCommand::Print(_), Ok(text)) => print!("{text}"),
         (_, Err(error)) => return fail(Exit::Failed, &error),
     }
+    Exit::Done
+}
+
+/// Reads what the configuration names too: keys, sets of keys and the certificate.
+fn checked(config: &Config) -> Exit {
+    let trusted = match verifier::build(config, None, &Nothing) {
+        Ok(trusted) => trusted,
+        Err(error) => return fail(Exit::Usage, &error),
+    };
+    if let Some(Err(error)) = config.tls.as_ref().map(Certificate::read) {
+        return fail(Exit::Usage, &error);
+    }
+    trusted.notes.iter().for_each(|note| println!("{note}"));
+    for place in &trusted.places {
+        println!("issuer {}: keys are read from {} while the server runs", place.issuer(), place.url());
+    }
+    println!("configuration is right");
     Exit::Done
 }
 

@@ -1,11 +1,13 @@
 //! The configuration: a file, then `TIDINGS__SECTION__KEY` of the environment, then flags. Unknown keys are errors.
 
 mod interval;
+mod keys;
 mod layers;
 mod memory;
 mod security_log;
 
 pub use interval::{Interval, IntervalError};
+pub use keys::{Issuer, Key, KeyAlgorithm};
 pub use layers::{ConfigError, load};
 pub use memory::{ByteCount, Memory};
 pub use security_log::{Addresses, SecurityLog};
@@ -48,6 +50,8 @@ pub struct Config {
     pub origins: Origins,
     /// Keys that tokens are signed with.
     pub keys: Vec<Key>,
+    /// Others who sign tokens, with keys that they publish.
+    pub issuers: Vec<Issuer>,
     /// How tokens are read.
     pub token: Token,
     /// The log.
@@ -62,6 +66,8 @@ pub struct Config {
     pub security_log: SecurityLog,
     /// How the server leaves.
     pub drain: DrainSettings,
+    /// What goes to the log of the server.
+    pub logging: Logging,
     /// Every limit an operator may set.
     pub limits: Limits,
 }
@@ -134,37 +140,6 @@ pub struct Origins {
     pub allow: Vec<String>,
 }
 
-/// One key and what it may assert.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Key {
-    /// Its name in token headers. Needed when there are several keys.
-    pub kid: Option<String>,
-    /// How it signs; a token's own header has no say.
-    pub algorithm: KeyAlgorithm,
-    /// HS256: a file whose bytes are the secret, at least 32.
-    pub secret_file: Option<PathBuf>,
-    /// EdDSA: a file with the public key, PEM.
-    pub public_key_file: Option<PathBuf>,
-    /// `iss` that tokens must carry.
-    pub issuer: Option<String>,
-    /// `aud` that tokens must carry.
-    pub audience: Option<String>,
-    /// Tenants it may assert; `["*"]` is any, which must be said.
-    pub tenants: Vec<String>,
-    /// Roles it may assert: `user` and `service` when absent.
-    pub roles: Option<Vec<String>>,
-}
-
-/// How a key signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KeyAlgorithm {
-    /// HMAC with SHA-256.
-    HS256,
-    /// Ed25519.
-    EdDSA,
-}
-
 /// How tokens are read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -202,6 +177,14 @@ impl Default for Checkpoints {
     }
 }
 
+/// What goes to the log of the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logging {
+    /// Such as `info,security=debug`; `info` when absent. `TIDINGS_LOG` and `RUST_LOG` stand over it.
+    pub filter: Option<String>,
+}
+
 /// The keyring: the keys that seal personal content.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -223,6 +206,7 @@ impl Default for Config {
             public: Public::default(),
             origins: Origins::default(),
             keys: Vec::new(),
+            issuers: Vec::new(),
             token: Token::default(),
             log: Log::default(),
             checkpoints: Checkpoints::default(),
@@ -230,6 +214,7 @@ impl Default for Config {
             memory: Memory::default(),
             security_log: SecurityLog::default(),
             drain: DrainSettings::default(),
+            logging: Logging::default(),
             limits: Limits::default(),
         }
     }

@@ -159,6 +159,16 @@ impl Driven {
     fn perform_one(&self, output: Output, now: Time) {
         let (connection, server) = (&self.0, &self.0.server);
         match output {
+            Output::LoadKeys { from } => match server.issuers.ask(from) {
+                None => connection.session.lock().handle(Input::KeysLoaded, now),
+                Some(under_way) => {
+                    let connection = Arc::clone(connection);
+                    tokio::spawn(async move {
+                        under_way.ended().await;
+                        connection.give(Input::KeysLoaded);
+                    });
+                }
+            },
             Output::Admit { tenant_stream, stream } => {
                 let admitted = match connection.ticket.lock().as_ref() {
                     Some(ticket) => server.admission.lock().authenticated(ticket.id(), tenant_stream, stream),

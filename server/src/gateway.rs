@@ -1,5 +1,7 @@
 //! The server as adapters see it: admission, origins, sessions, and the questions of HTTP routes.
 
+mod in_force;
+
 use crate::auditing::{Auditing, Recorder};
 use crate::checkpoints::Checkpoints;
 use crate::config::Public;
@@ -7,15 +9,17 @@ use crate::connection::{Connection, Driven};
 use crate::connection_counts::ConnectionCounts;
 use crate::hub::ConnectionId;
 use crate::inbox::{Inbox, Work};
+use crate::issuers::Issuers;
 use crate::observed::Observed;
 use crate::origins::Origins;
 use crate::receipt::Receipts;
 use crate::security_log::{Refused as Why, SecurityLog, Who};
 use crate::statistics::Statistics;
+use crate::verifier::Trusted;
 use crate::writer::{Job, Writer};
 use crate::{clock, dev_token, entropy};
 use data_encoding::BASE32_DNSSEC;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -35,7 +39,6 @@ use tidings_engine::limits::Limits;
 use tidings_engine::rejection::Rejection;
 use tidings_engine::session::{Input, Session, SessionContext};
 use tidings_engine::tickets::IssuedTicket;
-use tidings_engine::token::Verifier;
 use tidings_wire::{CloseCode, Receipt, ReplyCode};
 use tokio::sync::oneshot;
 
@@ -45,7 +48,7 @@ const DEMO_TOKEN_SECONDS: i64 = 12 * 60 * 60;
 /// What a server is made of.
 pub(crate) struct Parts {
     pub(crate) keys: Arc<Keys>,
-    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) trusted: Trusted,
     pub(crate) limits: Limits,
     pub(crate) epoch: u64,
     pub(crate) reader: tidings_engine::log::LogReader,
@@ -86,10 +89,12 @@ pub struct Server {
     pub(crate) connections: Mutex<HashMap<ConnectionId, Weak<Connection>>>,
     context: Arc<SessionContext>,
     pub(crate) reader: tidings_engine::log::LogReader,
+    /// Loads the keys that issuers publish.
+    pub(crate) issuers: Arc<Issuers>,
     epoch: u64,
     writer: Mutex<Option<Writer>>,
-    origins: Origins,
-    public: Public,
+    origins: RwLock<Origins>,
+    public: RwLock<Public>,
     quic: SocketAddr,
     is_secure: bool,
     pinned: Option<String>,
@@ -132,9 +137,10 @@ impl Drop for Place {
 
 impl Server {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let (keys, verifier) = (Arc::clone(&parts.keys), Arc::clone(&parts.verifier));
+        let (keys, verifier) = (Arc::clone(&parts.keys), Arc::new(parts.trusted.verifier));
         let auditing = Auditing::new(parts.reader.clone(), Arc::clone(&keys), parts.epoch, &parts.limits);
-        let context = SessionContext::new(keys, verifier, parts.limits, parts.epoch);
+        let context = Arc::new(SessionContext::new(keys, verifier, parts.limits, parts.epoch));
+        let issuers = Issuers::start(Arc::clone(&context), parts.trusted.places);
         Arc::new_cyclic(|own| Self {
             keys: parts.keys,
             inbox: parts.inbox,
@@ -145,12 +151,13 @@ impl Server {
             is_read_only: parts.is_read_only,
             auditing,
             connections: Mutex::default(),
-            context: Arc::new(context),
+            context,
+            issuers,
             reader: parts.reader,
             epoch: parts.epoch,
             writer: Mutex::new(Some(parts.writer)),
-            origins: parts.origins,
-            public: parts.public,
+            origins: RwLock::new(parts.origins),
+            public: RwLock::new(parts.public),
             quic: parts.quic,
             is_secure: parts.is_secure,
             pinned: parts.pinned,
@@ -250,7 +257,7 @@ impl Server {
 
     /// Whether a client with this `Origin` may go on. Every verdict is counted; a refusal is logged.
     fn judge_origin(&self, who: &Who<'_>, carrier: CarrierKind, origin: Option<&str>) -> bool {
-        let allowed = self.origins.allow(origin);
+        let allowed = self.origins.read().allow(origin);
         let verdict = match origin {
             None => "absent",
             Some(_) if allowed => "allowed",
@@ -330,21 +337,22 @@ impl Api for Server {
         &self.keys
     }
 
-    fn authenticate(&self, token: Option<&str>, work: Kind, caller: &Caller) -> Result<Arc<Grant>, Rejection> {
-        let (who, now) = (Who::caller(caller), clock::now());
+    async fn authenticate(&self, token: Option<&str>, work: Kind, caller: &Caller) -> Result<Arc<Grant>, Rejection> {
+        let who = Who::caller(caller);
         let Some(token) = token else {
-            self.security.request_refused(&who, ReplyCode::Unauthenticated, "no_token", now);
+            self.security.request_refused(&who, ReplyCode::Unauthenticated, "no_token", clock::now());
             return Err(Rejection::Unauthenticated);
         };
-        let grant = self.context.verifier().verify(&self.keys, token, now).map_err(|error| {
+        let grant = self.verified(token).await.map_err(|error| {
             let rejection = error.rejection();
-            self.security.request_refused(&who, rejection.code(), error.word(), now);
+            self.security.request_refused(&who, rejection.code(), error.word(), clock::now());
             rejection
         })?;
         let work = match work {
             Kind::Command => RequestKind::Command,
             Kind::Query => RequestKind::Query,
         };
+        let now = clock::now();
         if let Err(retry_after_ms) = self.admission.lock().request(grant.stream, work, now) {
             self.security.request_refused(&who.with(Some(&grant)), ReplyCode::RateLimited, "rate_limited", now);
             return Err(Rejection::RateLimited { retry_after_ms });
@@ -422,11 +430,11 @@ impl Api for Server {
         let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
         let own_webtransport =
             || format!("https://{}:{}/v1/connect/webtransport", quic_name(name, self.quic), self.quic.port());
-        let webtransport = self.public.webtransport.clone().unwrap_or_else(own_webtransport);
+        let webtransport = self.public.read().webtransport.clone().unwrap_or_else(own_webtransport);
         let own_websocket = || format!("{ws}://{host}/v1/connect/websocket");
-        let websocket = self.public.websocket.clone().unwrap_or_else(own_websocket);
+        let websocket = self.public.read().websocket.clone().unwrap_or_else(own_websocket);
         let own_events = || format!("{http}://{host}/v1/connect/events");
-        let events = self.public.events.clone().unwrap_or_else(own_events);
+        let events = self.public.read().events.clone().unwrap_or_else(own_events);
         let hashes: Vec<&String> = self.pinned.iter().collect();
         json!({
             "webtransport": { "url": webtransport, "certificateHashes": hashes },
@@ -447,7 +455,7 @@ impl Api for Server {
     }
 
     fn warnings(&self) -> Vec<&'static str> {
-        self.checkpoints.warnings()
+        self.checkpoints.warnings().into_iter().chain(self.issuers.warning()).collect()
     }
 
     fn dev_token(&self, tenant: &str, user: &str, roles: &[String]) -> Option<Result<String, Rejection>> {

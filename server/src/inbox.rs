@@ -233,7 +233,7 @@ impl InboxThread {
                 Work::CatchUp { connection, inbox, since } => self.catch_up(&connection, &inbox, since),
                 Work::Fetch { connection, id, stream, inbox, page } => {
                     let result = connection
-                        .grant()
+                        .session_grant()
                         .map_or(Err(Rejection::Unauthenticated), |grant| self.page(&grant, &inbox, &page));
                     let frame =
                         result.map(|page| encode(&ServerFrame::done(id.clone(), None, Some(reading::json(page)))));

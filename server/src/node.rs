@@ -6,12 +6,15 @@ use crate::connection_counts::ConnectionCounts;
 use crate::exit::Exit;
 use crate::gateway::Server;
 use crate::inbox::{self, Ending};
+use crate::issuers::Nothing;
 use crate::origins::Origins;
 use crate::receipt::Receipts;
+use crate::reload::{self, Reloader};
 use crate::saving::{self, Saving};
 use crate::secrets::{self, SecretError};
 use crate::security_log::SecurityLog;
 use crate::statistics::Statistics;
+use crate::telemetry::Filter;
 use crate::tls::{Certificate, CertificateError};
 use crate::verifier::{self, KeyError};
 use crate::{assets, clock, draining, entropy, erasing, opening, redaction, telemetry, writer};
@@ -26,14 +29,13 @@ use tidings_adapters::http::{self, Assets};
 use tidings_adapters::proxied::{Proxies, ProxyProtocol};
 use tidings_adapters::quic::{self, QuicOptions, QuicStartError};
 use tidings_adapters::tcp::{self, TcpOptions};
-use tidings_engine::drain::DrainSettings;
 use tidings_engine::engine::OpenError;
 use tidings_engine::limits::Limits;
 use tidings_engine::log::LogError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tracing::warn;
+use tracing::{info, warn};
 
 /// Handshakes a second of one address under `--dev`: every client of a test run has the same one.
 const DEV_HANDSHAKES_PER_SECOND: u32 = 5_000;
@@ -123,27 +125,51 @@ pub struct Node {
     ending: watch::Receiver<Ending>,
     addresses: Addresses,
     orders: Orders,
-    drain: DrainSettings,
+    began: Beginning,
 }
 
-/// What tells the process to end. Listened to from the start: an order that comes before would kill it where it stands.
+/// What a reload starts from.
+struct Beginning {
+    /// As it was read.
+    config: Config,
+    profile: Profile,
+    dev_key: Option<[u8; 32]>,
+    certificate: Certificate,
+}
+
+/// What the process is told by signals. Listened to from the start: one that comes before would kill it where it stands.
 struct Orders {
+    reload: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Orders {
     fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let reload = signal(SignalKind::hangup())?;
+        Ok(Self { reload, terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// The next order to end.
-    async fn next(&mut self) {
+    /// The next one.
+    async fn next(&mut self) -> Order {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Order::End,
+            _ = self.interrupt.recv() => Order::End,
+            _ = self.reload.recv() => Order::Reload,
         }
     }
+
+    /// The next one to end.
+    async fn end(&mut self) {
+        while self.next().await != Order::End {}
+    }
+}
+
+/// What a signal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    End,
+    Reload,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -160,14 +186,16 @@ impl Node {
     /// # Errors
     /// [`StartError`]; nothing keeps running.
     pub async fn start(mut config: Config, profile: Profile) -> Result<Self, StartError> {
+        let read = config.clone();
         if profile == Profile::Development {
             widen(&mut config.limits);
         }
         let metrics = telemetry::start_metrics();
-        match Self::start_on(config.clone(), profile, false, metrics.clone()).await {
+        let started = match Self::start_on(config.clone(), profile, false, metrics.clone()).await {
             Err(error) if error.is_log_damage() => Self::start_on(config, profile, true, metrics).await,
             started => started,
-        }
+        };
+        started.map(|node| Self { began: Beginning { config: read, ..node.began }, ..node })
     }
 
     async fn start_on(
@@ -181,14 +209,12 @@ impl Node {
         let dev_key = if is_dev { Some(secrets::dev_key(&config.data)?) } else { None };
         let (mut engine, keys) = opening::open(&config, profile, read_only)?;
         let keeping = checkpoints::start(&mut engine, &config.data, &config.checkpoints, clock::now())?;
-        let certificate = match &config.tls {
-            Some(tls) => Certificate::read(tls)?,
-            None => Certificate::self_signed()?,
-        };
+        let certificate = config.tls.as_ref().map_or_else(Certificate::self_signed, Certificate::read)?;
         let quic_options = quic_options(&config);
         let Listeners { endpoint, http, admin, addresses } =
             Listeners::bind(&config, certificate.resolver(), &quic_options).await?;
-        let verifier = Arc::new(verifier::build(&config, dev_key.as_ref())?);
+        let trusted = verifier::build(&config, dev_key.as_ref(), &Nothing)?;
+        trusted.notes.iter().for_each(|note| info!("{note}"));
         let (ended, ending) = watch::channel(Ending::NotYet);
         let reader = engine.reader();
         let (tell_erased, erased) = mpsc::unbounded_channel();
@@ -205,7 +231,7 @@ impl Node {
         let (redaction, redaction_thread) = redaction::start(reader.clone(), writer.clone(), destroyed)?;
         let server = Server::new(crate::gateway::Parts {
             keys,
-            verifier,
+            trusted,
             limits: config.limits,
             epoch,
             reader,
@@ -223,7 +249,7 @@ impl Node {
             checkpoints: keeping.checkpoints.clone(),
             receipts: Receipts::of(&config.data, adopted)?,
             security: SecurityLog::new(config.security_log.addresses),
-            statistics: Statistics::new(config.data.clone(), certificate.expires()),
+            statistics: Statistics::new(config.data.clone(), certificate.clone()),
         });
         tokio::spawn(erasing::reach(Arc::clone(&server), redaction, erased));
         let host = Host::new(Arc::clone(&server));
@@ -238,7 +264,8 @@ impl Node {
         tokio::spawn(telemetry::keep_up(metrics, Arc::clone(&server)));
         threads.extend([inbox_thread, redaction_thread]);
         threads.extend(saving_thread);
-        Ok(Self { server, host, endpoint, threads, saving, keeping, ending, addresses, orders, drain: config.drain })
+        let began = Beginning { config, profile, dev_key, certificate };
+        Ok(Self { server, host, endpoint, threads, saving, keeping, ending, addresses, orders, began })
     }
 
     /// Where HTTP is served.
@@ -260,30 +287,44 @@ impl Node {
         self.addresses.admin
     }
 
-    /// Serves until SIGTERM or SIGINT, or until storage fails.
-    pub async fn run(mut self) -> Exit {
-        tokio::select! {
-            () = self.orders.next() => {}
-            _ = self.ending.wait_for(|ending| *ending == Ending::StorageFailed) => {
-                // The answers "outcome unknown" are on their way: a moment to write them, then the process must go.
-                self.server.leave_at_once(&self.drain);
-                self.host.shutdown.cancel();
-                self.host.tasks.close();
-                let _ = tokio::time::timeout(LAST_ANSWERS, self.host.tasks.wait()).await;
-                return Exit::Storage;
+    /// Serves until SIGTERM or SIGINT, or until storage fails. SIGHUP has the configuration read again from `source`.
+    pub async fn run(mut self, source: reload::Source, filter: Filter) -> Exit {
+        let mut reloader = Reloader {
+            source,
+            current: self.began.config.clone(),
+            profile: self.began.profile,
+            dev_key: self.began.dev_key,
+            server: Arc::clone(&self.server),
+            certificate: self.began.certificate.clone(),
+            filter,
+        };
+        loop {
+            tokio::select! {
+                order = self.orders.next() => match order {
+                    Order::End => break,
+                    Order::Reload => reloader.reload(),
+                },
+                _ = self.ending.wait_for(|ending| *ending == Ending::StorageFailed) => {
+                    // The answers "outcome unknown" are on their way: a moment to write them, then the process must go.
+                    self.server.leave_at_once(&self.began.config.drain);
+                    self.host.shutdown.cancel();
+                    self.host.tasks.close();
+                    let _ = tokio::time::timeout(LAST_ANSWERS, self.host.tasks.wait()).await;
+                    return Exit::Storage;
+                }
             }
         }
         self.server.tell_statistics();
         tokio::select! {
-            () = draining::drain(&self.server, &self.drain) => {}
-            () = self.orders.next() => warn!("told twice: closing all that is left at once"),
+            () = draining::drain(&self.server, &self.began.config.drain) => {}
+            () = self.orders.end() => warn!("told twice: closing all that is left at once"),
         }
-        self.server.leave_at_once(&self.drain);
+        self.server.leave_at_once(&self.began.config.drain);
         self.host.shutdown.cancel();
         self.host.tasks.close();
         tokio::select! {
             _ = tokio::time::timeout(DRAIN, self.host.tasks.wait()) => {}
-            () = self.orders.next() => warn!("told twice: ending at once"),
+            () = self.orders.end() => warn!("told twice: ending at once"),
         }
         self.endpoint.close(quinn::VarInt::from_u32(0), b"");
         if let Some(saving) = self.saving.take() {
@@ -327,7 +368,7 @@ fn proxies(config: &Config) -> Proxies {
 }
 
 /// Every client of a developer has the same address.
-fn widen(limits: &mut Limits) {
+pub(crate) fn widen(limits: &mut Limits) {
     limits.address_handshakes_per_second = limits.address_handshakes_per_second.max(DEV_HANDSHAKES_PER_SECOND);
     limits.address_unauthenticated_max = limits.address_unauthenticated_max.max(limits.node_unauthenticated_max);
 }

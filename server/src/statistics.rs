@@ -5,6 +5,7 @@ use crate::clock;
 use crate::connection_counts::CARRIERS;
 use crate::gateway::Server;
 use crate::telemetry::resident_bytes;
+use crate::tls::Certificate;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Weak;
@@ -17,17 +18,17 @@ use tracing::{info, warn};
 pub(crate) struct Statistics {
     data: PathBuf,
     started: Time,
-    /// When the certificate ends that HTTP and QUIC show.
-    certificate_expires: Option<Time>,
+    /// What HTTP and QUIC show, which a reload can change.
+    certificate: Certificate,
     /// As of the last line: authentications, refusals, and the log's position.
     told: [AtomicU64; 3],
 }
 
 impl Statistics {
     /// Of a server that starts now, with its data in a folder.
-    pub(crate) fn new(data: PathBuf, certificate_expires: Option<Time>) -> Self {
+    pub(crate) fn new(data: PathBuf, certificate: Certificate) -> Self {
         register();
-        Self { data, started: clock::now(), certificate_expires, told: Default::default() }
+        Self { data, started: clock::now(), certificate, told: Default::default() }
     }
 
     fn uptime_seconds(&self) -> i64 {
@@ -71,7 +72,7 @@ impl Server {
         for (trouble, is_so) in self.checkpoints.troubles() {
             metrics::gauge!("tidings_checkpoint_trouble", "trouble" => trouble).set(f64::from(u8::from(is_so)));
         }
-        if let Some(expires) = statistics.certificate_expires {
+        if let Some(expires) = statistics.certificate.expires() {
             metrics::gauge!("tidings_certificate_expires_seconds").set(expires.0 as f64 / 1_000.0);
         }
         if let Some((free, all)) = disk_bytes(&statistics.data) {

@@ -34,15 +34,63 @@ const BUCKETS: [(&str, &[f64]); 3] = [
 const SECONDS: &[f64] =
     &[0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0, 2.0, 4.0, 8.0];
 
-/// Sends log lines to standard error. `TIDINGS_LOG` or `RUST_LOG` filters them; `info` when neither is set. The security log
-/// is written whatever the level of the rest, unless the filter names it.
-pub fn start_logging() {
+/// Which lines go to the log when nothing says otherwise.
+const FILTER_DEFAULT: &str = "info";
+
+/// Decides which lines go to the log, and can be told anew.
+pub struct Filter {
+    /// The environment has decided, which stands over the configuration.
+    is_given: bool,
+    apply: Box<dyn Fn(EnvFilter) + Send>,
+}
+
+/// A text that filters nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("logging.filter is no list of TARGET=LEVEL: {0}")]
+pub struct FilterError(#[from] tracing_subscriber::filter::ParseError);
+
+impl Filter {
+    /// Filters by `configured` from now on, unless the environment has decided.
+    ///
+    /// # Errors
+    /// [`FilterError`]; the filter stays as it was.
+    pub fn replace(&self, configured: Option<&str>) -> Result<(), FilterError> {
+        let filter = parsed(configured)?;
+        if !self.is_given {
+            (self.apply)(filter);
+        }
+        Ok(())
+    }
+}
+
+fn parsed(configured: Option<&str>) -> Result<EnvFilter, FilterError> {
+    Ok(EnvFilter::try_new(with_security(configured.unwrap_or(FILTER_DEFAULT).to_owned()))?)
+}
+
+/// Sends log lines to standard error. `TIDINGS_LOG` or `RUST_LOG` filters them, or `configured` when neither is set, or
+/// `info`. The security log is written whatever the level of the rest, unless the filter names it.
+///
+/// # Errors
+/// [`FilterError`]; nothing is logged.
+pub fn start_logging(configured: Option<&str>) -> Result<Filter, FilterError> {
     let asked = ["TIDINGS_LOG", "RUST_LOG"].iter().find_map(|name| std::env::var(name).ok());
-    let filter = asked.map(with_security).and_then(|text| EnvFilter::try_new(text).ok());
-    let filter = filter.unwrap_or_else(|| EnvFilter::new("info"));
+    let given = asked.map(with_security).and_then(|text| EnvFilter::try_new(text).ok());
+    let is_given = given.is_some();
+    let filter = given.map_or_else(|| parsed(configured), Ok)?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     // A second server in one process, as in tests, keeps the first one's choice.
-    let _ = if stderr().is_terminal() { lines.try_init() } else { lines.json().flatten_event(true).try_init() };
+    let apply: Box<dyn Fn(EnvFilter) + Send> = if stderr().is_terminal() {
+        let lines = lines.with_filter_reloading();
+        let handle = lines.reload_handle();
+        let _ = lines.try_init();
+        Box::new(move |filter| drop(handle.reload(filter)))
+    } else {
+        let lines = lines.json().flatten_event(true).with_filter_reloading();
+        let handle = lines.reload_handle();
+        let _ = lines.try_init();
+        Box::new(move |filter| drop(handle.reload(filter)))
+    };
+    Ok(Filter { is_given, apply })
 }
 
 /// A filter that lets the security log through, unless it says itself what becomes of that.

@@ -1,6 +1,7 @@
 //! The certificate that HTTP and QUIC show: an operator's, or a self-signed one of development.
 
 use crate::config;
+use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -30,10 +31,10 @@ pub enum CertificateError {
     SelfSigned(#[from] SelfSignedError),
 }
 
-/// What both listeners show.
-#[derive(Debug)]
+/// What both listeners show. A clone is the same one.
+#[derive(Clone, Debug)]
 pub struct Certificate {
-    key: Arc<CertifiedKey>,
+    shown: Arc<Shown>,
     /// SHA-256 in hexadecimal for browsers that pin it; `None` when it is trusted like any other.
     pub pinned: Option<String>,
 }
@@ -52,7 +53,7 @@ impl Certificate {
         let chain = chain.map_err(|error| wrong(&tls.certificate, error))?;
         let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| wrong(&tls.key, error))?;
         let provider = rustls::crypto::aws_lc_rs::default_provider();
-        Ok(Self { key: Arc::new(CertifiedKey::from_der(chain, key, &provider)?), pinned: None })
+        Ok(Self { shown: Shown::of(CertifiedKey::from_der(chain, key, &provider)?), pinned: None })
     }
 
     /// Makes a self-signed one for this machine, valid for 14 days.
@@ -63,19 +64,26 @@ impl Certificate {
         let made = SelfSigned::generate(&["localhost", "127.0.0.1", "::1"])?;
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let key = CertifiedKey::from_der(vec![made.certificate], made.key, &provider)?;
-        Ok(Self { key: Arc::new(key), pinned: Some(made.sha256) })
+        Ok(Self { shown: Shown::of(key), pinned: Some(made.sha256) })
     }
 
     /// When it ends; `None` where the leaf cannot be read.
     pub(crate) fn expires(&self) -> Option<Time> {
-        let (_, leaf) = x509_parser::parse_x509_certificate(self.key.cert.first()?).ok()?;
+        let key = Arc::clone(&self.shown.0.read());
+        let (_, leaf) = x509_parser::parse_x509_certificate(key.cert.first()?).ok()?;
         Some(Time(leaf.validity().not_after.timestamp().saturating_mul(1_000)))
     }
 
     /// For the QUIC endpoint.
     #[must_use]
     pub fn resolver(&self) -> Arc<dyn ResolvesServerCert> {
-        Arc::new(Always(Arc::clone(&self.key)))
+        Arc::clone(&self.shown) as Arc<dyn ResolvesServerCert>
+    }
+
+    /// Shows from now on what `other` shows, to whoever connects anew.
+    pub fn replace(&self, other: &Self) {
+        let key = Arc::clone(&other.shown.0.read());
+        *self.shown.0.write() = key;
     }
 
     /// For the HTTP listener: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
@@ -94,10 +102,16 @@ impl Certificate {
 }
 
 #[derive(Debug)]
-struct Always(Arc<CertifiedKey>);
+struct Shown(RwLock<Arc<CertifiedKey>>);
 
-impl ResolvesServerCert for Always {
+impl Shown {
+    fn of(key: CertifiedKey) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(Arc::new(key))))
+    }
+}
+
+impl ResolvesServerCert for Shown {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
+        Some(Arc::clone(&self.0.read()))
     }
 }

@@ -9,4 +9,5 @@ pub mod disk;
 pub mod flips;
 pub mod fuzz;
 pub mod script;
+pub mod tokens;
 pub mod verdicts;

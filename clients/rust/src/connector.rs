@@ -4,7 +4,7 @@ use crate::client::{Client, Transport};
 use crate::discovery::Places;
 use crate::error::ClientError;
 use crate::frame_stream::{FrameStream, Streams};
-use crate::http::wrong;
+use crate::http::{ANSWER_BYTES_MAX, wrong};
 use hyper::Uri;
 use rustls::RootCertStore;
 use rustls::client::danger::ServerCertVerifier;
@@ -63,6 +63,7 @@ pub struct Connector {
     tls: rustls::ClientConfig,
     origin: Option<String>,
     timeout: Duration,
+    pub(crate) answer_bytes_max: usize,
     endpoint: Arc<OnceLock<Arc<Endpoint<endpoint_side::Client>>>>,
     quic: Arc<OnceLock<quinn::Endpoint>>,
 }
@@ -71,7 +72,14 @@ impl Connector {
     /// A connector that accepts the certificates of `trust`.
     #[must_use]
     pub fn new(trust: &Trust) -> Self {
-        Self { tls: tls(trust), origin: None, timeout: CONNECT, endpoint: Arc::default(), quic: Arc::default() }
+        Self {
+            tls: tls(trust),
+            origin: None,
+            timeout: CONNECT,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+            endpoint: Arc::default(),
+            quic: Arc::default(),
+        }
     }
 
     /// Says `origin` as a browser would.
@@ -85,6 +93,13 @@ impl Connector {
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Reads at most so many bytes of an answer instead of 8 MiB; a longer one fails.
+    #[must_use]
+    pub const fn with_answer_bytes_max(mut self, bytes: usize) -> Self {
+        self.answer_bytes_max = bytes;
         self
     }
 

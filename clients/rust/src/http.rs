@@ -8,8 +8,8 @@ use hyper::header::{ACCEPT, HOST};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 
-/// Most bytes of an answer: 8 MiB.
-const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most bytes of an answer unless told otherwise: 8 MiB.
+pub(crate) const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What a server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// The URL is wrong, the server cannot be reached in time, or the answer is longer than 8 MiB.
+    /// The URL is wrong, the server cannot be reached in time, or the answer is longer than it may be.
     pub async fn request(
         &self,
         method: &str,
@@ -45,7 +45,7 @@ impl Connector {
                 let text = |value: &hyper::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
                 let headers =
                     head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-                let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(ClientError::failed)?;
+                let body = Limited::new(body, self.answer_bytes_max).collect().await.map_err(ClientError::failed)?;
                 Ok(Answer { status: head.status.as_u16(), headers, body: body.to_bytes() })
             };
             tokio::pin!(connection);
@@ -87,7 +87,7 @@ impl Connector {
             let (head, mut body) = sender.send_request(request).await.map_err(ClientError::failed)?.into_parts();
             let status = head.status.as_u16();
             if status != 200 {
-                let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(ClientError::failed)?;
+                let body = Limited::new(body, self.answer_bytes_max).collect().await.map_err(ClientError::failed)?;
                 return Ok(Answer { status, headers: Vec::new(), body: body.to_bytes() });
             }
             while let Some(frame) = body.frame().await {

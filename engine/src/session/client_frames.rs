@@ -1,16 +1,14 @@
 //! What an open session does with each frame of its client.
 
-use super::hello::{Phase, rfc3339};
 use super::outbox::{Once, Slot};
 use super::requests::{Kind, may_follow, may_read};
 use super::{Output, SecurityEvent, Session, Stream};
 use crate::cursor::{Cursor, CursorKind};
-use crate::grant::{Grant, Right};
+use crate::grant::Grant;
 use crate::ids::Time;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::rejection::Rejection;
 use crate::request;
-use serde_json::json;
 use std::sync::Arc;
 use tidings_wire::{
     ClientFrame, CommandFrame, ErrorBody, Fetch, FrameError, InboxName, ReplyCode, ServerFrame, SubscribeTo, decode,
@@ -67,7 +65,7 @@ impl Session {
             }
             ClientFrame::Refresh { id, token } => {
                 if self.allows(Kind::Query, stream, &id, now) {
-                    self.on_refresh(id, &token, now);
+                    self.on_refresh(id, token, now);
                 }
             }
         }
@@ -82,7 +80,7 @@ impl Session {
         free
     }
 
-    fn refuse_frame(&mut self, stream: Stream, id: String, rejection: &Rejection) {
+    pub(super) fn refuse_frame(&mut self, stream: Stream, id: String, rejection: &Rejection) {
         self.say(stream, &ServerFrame::refusal(id, rejection.body()));
     }
 
@@ -153,7 +151,7 @@ impl Session {
     pub(super) fn subscribe_from_hello(&mut self, wanted: Vec<SubscribeTo>) {
         let Some(grant) = self.grant().map(Arc::clone) else { return };
         // One over the limit is refused like any other; there is no need to hear of the rest.
-        let count_max = self.context.limits.subscriptions_max as usize + 1;
+        let count_max = self.limits.subscriptions_max as usize + 1;
         for SubscribeTo { inbox, from } in wanted.into_iter().take(count_max) {
             let from = from.map(|text| self.open_cursor(&grant, &text));
             let void = matches!(from, Some(None)).then(|| inbox.clone());
@@ -169,39 +167,6 @@ impl Session {
                     }
                 }
             }
-        }
-    }
-
-    fn on_refresh(&mut self, id: String, token: &str, now: Time) {
-        let Some(current) = self.grant().map(Arc::clone) else { return };
-        let grant = match self.context.verifier().verify(&self.context.keys, token, now) {
-            Ok(grant) => Arc::new(grant),
-            Err(error) => {
-                let event = SecurityEvent::Refused { code: error.close_code(), why: error.word() };
-                self.outputs.push_back(Output::Security(event));
-                return self.refuse_frame(Stream::Ordered, id, &error.rejection());
-            }
-        };
-        if (&grant.tenant, &grant.subject) != (&current.tenant, &current.subject) {
-            let code = tidings_wire::CloseCode::Forbidden;
-            self.outputs.push_back(Output::Security(SecurityEvent::Refused { code, why: "refresh_of_another" }));
-            return self.refuse_frame(Stream::Ordered, id, &Rejection::Forbidden);
-        }
-        if grant.expires <= current.expires {
-            let rejection = Rejection::invalid("token", "expires no later than the one before");
-            return self.refuse_frame(Stream::Ordered, id, &rejection);
-        }
-        self.phase = Phase::Open(Arc::clone(&grant));
-        let result = json!({"expires": rfc3339(grant.expires)});
-        self.say(Stream::Ordered, &ServerFrame::done(id, None, Some(result)));
-        for inbox in self.subscriptions.names_without(|inbox| may_follow(&grant, inbox).is_ok()) {
-            self.forget(&inbox);
-            let message = format!("the new token does not permit to follow {inbox}");
-            self.say(Stream::Ordered, &ServerFrame::Error { code: ReplyCode::Forbidden, message });
-            self.outputs.push_back(Output::Unsubscribe { inbox });
-        }
-        if grant.permits(Right::OwnInbox) && (&grant.roles, &grant.topics) != (&current.roles, &current.topics) {
-            self.outputs.push_back(Output::Observe(grant));
         }
     }
 }

@@ -13,19 +13,25 @@ use std::sync::{Arc, PoisonError, RwLock};
 pub struct SessionContext {
     /// The log's keys.
     pub keys: Arc<Keys>,
-    /// The limits.
-    pub limits: Limits,
     /// Identity of the log.
     pub epoch: u64,
-    verifier: RwLock<Arc<Verifier>>,
+    in_force: RwLock<InForce>,
     tickets: Mutex<Tickets>,
 }
 
+/// What a reload of the configuration replaces.
+#[derive(Clone, Debug)]
+struct InForce {
+    verifier: Arc<Verifier>,
+    limits: Arc<Limits>,
+}
+
 impl SessionContext {
-    /// A context that verifies tokens with `verifier` until it is replaced.
+    /// A context that verifies tokens with `verifier` and holds sessions to `limits` until they are replaced.
     #[must_use]
     pub fn new(keys: Arc<Keys>, verifier: Arc<Verifier>, limits: Limits, epoch: u64) -> Self {
-        Self { keys, limits, epoch, verifier: RwLock::new(verifier), tickets: Mutex::default() }
+        let in_force = RwLock::new(InForce { verifier, limits: Arc::new(limits) });
+        Self { keys, epoch, in_force, tickets: Mutex::default() }
     }
 
     /// Makes a ticket, worth one connection, for who holds `grant`.
@@ -50,11 +56,27 @@ impl SessionContext {
     /// The verifier in force.
     #[must_use]
     pub fn verifier(&self) -> Arc<Verifier> {
-        Arc::clone(&self.verifier.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner).verifier)
     }
 
-    /// Puts another verifier in force, for tokens that come from now on.
-    pub fn replace_verifier(&self, verifier: Arc<Verifier>) {
-        *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = verifier;
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner).limits)
+    }
+
+    /// Puts another verifier and other limits in force: the verifier for tokens that come from now on, the limits for every
+    /// session as soon as it next says something or its next ping is due.
+    pub fn replace(&self, verifier: Arc<Verifier>, limits: Limits) {
+        let in_force = InForce { verifier, limits: Arc::new(limits) };
+        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = in_force;
+    }
+
+    /// Puts the verifier in force that `change` makes of the present one, if it makes one. Nobody replaces it meanwhile.
+    pub fn change_verifier(&self, change: impl FnOnce(&Verifier) -> Option<Verifier>) {
+        let mut in_force = self.in_force.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(verifier) = change(&in_force.verifier) {
+            in_force.verifier = Arc::new(verifier);
+        }
     }
 }

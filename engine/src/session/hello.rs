@@ -5,6 +5,7 @@ use crate::grant::{Grant, Right, Role};
 use crate::ids::Time;
 use crate::limits::{BULK_IDS_COUNT_MAX, FRAME_BYTES_MAX, Limits, PAGE_ITEMS_MAX};
 use crate::rejection::Rejection;
+use crate::token::TokenError;
 use std::sync::Arc;
 use tidings_wire::{ClientFrame, CloseCode, Hello, LimitsShown, ServerFrame, SubscribeTo, decode};
 
@@ -12,6 +13,8 @@ use tidings_wire::{ClientFrame, CloseCode, Hello, LimitsShown, ServerFrame, Subs
 pub(super) enum Phase {
     /// Nothing was heard yet.
     Hello,
+    /// The token's key is being loaded.
+    Proving(Box<Unproven>),
     /// The token is good; is there a place?
     Admitting(Box<Greeting>),
     /// There is a place; the person is being recorded.
@@ -26,6 +29,7 @@ impl Phase {
     pub(super) const fn word(&self) -> &'static str {
         match self {
             Self::Hello => "hello",
+            Self::Proving(_) => "proving",
             Self::Admitting(_) => "admitting",
             Self::Observing(_) => "observing",
             Self::Open(_) => "open",
@@ -34,13 +38,40 @@ impl Phase {
     }
 }
 
+/// A `hello` whose token cannot be judged yet, with the frames that did not wait.
+pub(super) struct Unproven {
+    hello: Hello,
+    early: Early,
+}
+
 /// A `hello` on its way to `welcome`, with the frames that did not wait for it.
 pub(super) struct Greeting {
     pub(super) grant: Arc<Grant>,
     client: Option<String>,
     subscribe: Vec<SubscribeTo>,
-    early: Vec<(Stream, Box<[u8]>)>,
-    early_bytes: usize,
+    early: Early,
+}
+
+/// Frames that came before `welcome`.
+#[derive(Default)]
+struct Early {
+    frames: Vec<(Stream, Box<[u8]>)>,
+    bytes: usize,
+}
+
+/// Most bytes of frames that are kept for somebody whose token is not proven: 4 KiB.
+const UNPROVEN_BYTES_MAX: usize = 4 * 1024;
+
+impl Early {
+    /// Keeps a frame. False: it is one too many.
+    fn keeps(&mut self, stream: Stream, bytes: &[u8], bytes_max: usize, frames_max: usize) -> bool {
+        self.bytes += bytes.len();
+        if self.bytes > bytes_max || self.frames.len() >= frames_max {
+            return false;
+        }
+        self.frames.push((stream, bytes.into()));
+        true
+    }
 }
 
 impl Session {
@@ -48,18 +79,18 @@ impl Session {
         if bytes.len() > FRAME_BYTES_MAX {
             return self.frame_too_large();
         }
-        match &mut self.phase {
-            Phase::Hello => self.on_hello(stream, bytes, now),
+        let frames_max = self.limits.commands_in_flight_max as usize;
+        let kept = match &mut self.phase {
+            Phase::Hello => return self.on_hello(stream, bytes, now),
+            Phase::Proving(unproven) => unproven.early.keeps(stream, bytes, UNPROVEN_BYTES_MAX, frames_max),
             Phase::Admitting(greeting) | Phase::Observing(greeting) => {
-                greeting.early_bytes += bytes.len();
-                greeting.early.push((stream, bytes.into()));
-                let frames_max = self.context.limits.commands_in_flight_max as usize;
-                if greeting.early_bytes > FRAME_BYTES_MAX || greeting.early.len() > frames_max {
-                    self.refuse(CloseCode::ProtocolError, "frames_before_welcome");
-                }
+                greeting.early.keeps(stream, bytes, FRAME_BYTES_MAX, frames_max)
             }
-            Phase::Open(_) => self.on_client_bytes(stream, bytes, now),
-            Phase::Ended(_) => {}
+            Phase::Open(_) => return self.on_client_bytes(stream, bytes, now),
+            Phase::Ended(_) => true,
+        };
+        if !kept {
+            self.refuse(CloseCode::ProtocolError, "frames_before_welcome");
         }
     }
 
@@ -68,23 +99,44 @@ impl Session {
             Ok(ClientFrame::Hello(hello)) if stream == Stream::Ordered => hello,
             _ => return self.refuse(CloseCode::Unauthenticated, "frame_before_hello"),
         };
-        let Hello { token, ticket, client, subscribe } = hello;
-        let verified = match ticket {
-            None => self.context.verifier().verify(&self.context.keys, &token, now).map(Arc::new),
-            Some(_) if !token.is_empty() => return self.refuse(CloseCode::Unauthenticated, "token_and_ticket"),
-            Some(ticket) => match self.context.redeem_ticket(&ticket, now) {
-                Some(grant) => Ok(grant),
-                None => return self.refuse(CloseCode::Unauthenticated, "ticket"),
-            },
-        };
+        if let Some(ticket) = &hello.ticket {
+            if !hello.token.is_empty() {
+                return self.refuse(CloseCode::Unauthenticated, "token_and_ticket");
+            }
+            return match self.context.redeem_ticket(ticket, now) {
+                Some(grant) => self.on_verified(Ok(grant), hello, Early::default()),
+                None => self.refuse(CloseCode::Unauthenticated, "ticket"),
+            };
+        }
+        match self.context.verifier().verify(&self.context.keys, &hello.token, now) {
+            Err(error) if error.source().is_some() => {
+                self.outputs.extend(error.source().map(|from| Output::LoadKeys { from }));
+                self.phase = Phase::Proving(Box::new(Unproven { hello, early: Early::default() }));
+            }
+            verified => self.on_verified(verified.map(Arc::new), hello, Early::default()),
+        }
+    }
+
+    /// Judges the token of `hello` by the keys that there are now: it does not wait a second time.
+    pub(super) fn prove(&mut self, now: Time) {
+        if !matches!(self.phase, Phase::Proving(_)) {
+            return;
+        }
+        let Phase::Proving(unproven) = std::mem::replace(&mut self.phase, Phase::Hello) else { return };
+        let Unproven { hello, early } = *unproven;
+        let verified = self.context.verifier().verify(&self.context.keys, &hello.token, now);
+        self.on_verified(verified.map(Arc::new), hello, early);
+    }
+
+    fn on_verified(&mut self, verified: Result<Arc<Grant>, TokenError>, hello: Hello, early: Early) {
+        let Hello { client, subscribe, .. } = hello;
         let grant = match verified {
             Ok(grant) => grant,
             Err(error) => return self.refuse(error.close_code(), error.word()),
         };
         let (tenant_stream, stream) = (grant.tenant_stream, grant.stream);
         self.outputs.push_back(Output::Admit { tenant_stream, stream });
-        let greeting = Greeting { grant, client, subscribe, early: Vec::new(), early_bytes: 0 };
-        self.phase = Phase::Admitting(Box::new(greeting));
+        self.phase = Phase::Admitting(Box::new(Greeting { grant, client, subscribe, early }));
     }
 
     pub(super) fn on_admitted(&mut self, result: Result<(), CloseCode>, now: Time) {
@@ -129,7 +181,7 @@ impl Session {
             subject: grant.subject.to_string(),
             roles: grant.roles.iter().map(|role| Role::word(*role).to_owned()).collect(),
             expires: rfc3339(grant.expires),
-            limits: shown(&self.context.limits),
+            limits: shown(&self.limits),
             server_time: rfc3339(now),
         };
         self.say(Stream::Ordered, &welcome);
@@ -137,7 +189,7 @@ impl Session {
         self.outputs.push_back(Output::Security(SecurityEvent::Authenticated { grant, client }));
         self.subscribe_from_hello(subscribe);
         // `handle` and not `on_client_bytes`: each of them may end the session.
-        for (stream, bytes) in early {
+        for (stream, bytes) in early.frames {
             self.handle(Input::Frame { stream, bytes: &bytes }, now);
         }
     }

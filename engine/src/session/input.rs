@@ -4,6 +4,7 @@ use crate::grant::Grant;
 use crate::ids::StreamId;
 use crate::rejection::Rejection;
 use crate::request::Page;
+use crate::token::KeySource;
 use bytes::Bytes;
 use serde_json::Value;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub enum Input<'a> {
     Timeout,
     /// The carrier is gone; nothing can be sent any more.
     CarrierEnded,
+    /// Answers [`Output::LoadKeys`]: the keys are as new as they get now.
+    KeysLoaded,
     /// Answers [`Output::Admit`].
     Admitted(Result<(), CloseCode>),
     /// Answers [`Output::Observe`].
@@ -126,6 +129,12 @@ pub enum Input<'a> {
 /// What a session asks of the server.
 #[derive(Debug)]
 pub enum Output {
+    /// A token names a key that is not there: load the keys of its issuer anew, if that is due. Answered by
+    /// [`Input::KeysLoaded`] when it was done, or at once where it is not due.
+    LoadKeys {
+        /// From where.
+        from: KeySource,
+    },
     /// The token is good: is there a place for one more of this tenant and user? Answered by [`Input::Admitted`].
     Admit {
         /// The tenant's stream.

@@ -35,6 +35,19 @@ impl Fetches {
         self.waiting.push_back((stream, output));
     }
 
+    /// Takes out those that wait for an inbox that `keep` is false for.
+    pub(super) fn take_without(&mut self, keep: impl Fn(&InboxName) -> bool) -> Vec<(Stream, String)> {
+        let mut taken = Vec::new();
+        self.waiting.retain(|(stream, output)| match output {
+            Output::Fetch { id, inbox, .. } if !keep(inbox) => {
+                taken.push((*stream, id.clone()));
+                false
+            }
+            _ => true,
+        });
+        taken
+    }
+
     pub(super) const fn asked(&mut self, stream: Stream) -> &mut bool {
         match stream {
             Stream::Ordered => &mut self.ordered_asked,
@@ -89,7 +102,7 @@ impl Session {
 
     /// Takes one from the rate.
     pub(super) fn take_rate(&mut self, kind: Kind, now: Time) -> Result<(), u64> {
-        let limits = &self.context.limits;
+        let limits = &self.limits;
         match kind {
             Kind::Command => self.commands.take(limits.commands(), now),
             Kind::Query => self.queries.take(limits.queries(), now),
@@ -106,7 +119,7 @@ impl Session {
 
     /// Takes a place in flight, or answers `rate_limited`.
     pub(super) fn takes_flight(&mut self, stream: Stream, id: &str, now: Time) -> bool {
-        if self.requests_in_flight >= self.context.limits.commands_in_flight_max {
+        if self.requests_in_flight >= self.limits.commands_in_flight_max {
             self.limit(stream, id, IN_FLIGHT_RETRY_MS, "commands_in_flight_max", now);
             return false;
         }
@@ -130,7 +143,7 @@ impl Session {
         if self.limited_count == 1 {
             self.limit_hit(limit);
         }
-        if self.limited_count > self.context.limits.rate_limited_per_minute_max {
+        if self.limited_count > self.limits.rate_limited_per_minute_max {
             self.limit_hit("rate_limited_per_minute_max");
             self.end(tidings_wire::CloseCode::RateLimited);
         }

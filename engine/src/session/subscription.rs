@@ -89,7 +89,7 @@ impl Session {
         id: Option<String>,
     ) -> Result<(), (Option<String>, Rejection)> {
         self.forget(&inbox);
-        let (found, allowed) = (self.subscriptions.list.len() + 1, self.context.limits.subscriptions_max);
+        let (found, allowed) = (self.subscriptions.list.len() + 1, self.limits.subscriptions_max);
         if found > allowed as usize {
             self.limit_hit("subscriptions_max");
             let (found, allowed, unit) = (found as u64, u64::from(allowed), "inboxes");
@@ -124,7 +124,7 @@ impl Session {
             return;
         }
         let drained = self.ordered.is_empty();
-        let roomy = self.ordered.bytes() <= self.context.limits.outbox_bytes_max / 4 && !self.ordered.has_page();
+        let roomy = self.ordered.bytes() <= self.limits.outbox_bytes_max / 4 && !self.ordered.has_page();
         let ready = |one: &Subscription| match one.state {
             State::Waiting => drained || roomy,
             State::Behind => drained,
@@ -166,7 +166,7 @@ impl Session {
         if one.state != State::Live {
             return;
         }
-        let (key, limits) = (one.key, &self.context.limits);
+        let (key, limits) = (one.key, &self.limits);
         if self.ordered.has_room(frame.len(), limits.outbox_bytes_max, limits.outbox_frames_max) {
             self.ordered.push(frame.clone(), Slot::Delta { key, at });
         } else {

@@ -1,4 +1,5 @@
 mod fixture;
 mod flow;
 mod opening;
+mod refreshing;
 mod requests;

@@ -8,10 +8,10 @@ impl Session {
     /// When the session wants to be called next, whatever happens meanwhile; `None` once it has ended.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        let limits = &self.context.limits;
+        let limits = &self.limits;
         let idle = after(self.heard, limits.idle_ms_max);
         match &self.phase {
-            Phase::Hello => Some(after(self.pinged, limits.hello_ms_max)),
+            Phase::Hello | Phase::Proving(_) => Some(after(self.pinged, limits.hello_ms_max)),
             Phase::Admitting(greeting) | Phase::Observing(greeting) => Some(idle.min(greeting.grant.expires)),
             Phase::Open(grant) => Some(idle.min(grant.expires).min(after(self.pinged, limits.ping_ms))),
             Phase::Ended(_) => None,
@@ -20,11 +20,11 @@ impl Session {
 
     /// Does what is due.
     pub(super) fn keep_time(&mut self, now: Time) {
-        let limits = &self.context.limits;
+        let limits = &self.limits;
         let (idle, hello) = (after(self.heard, limits.idle_ms_max), after(self.pinged, limits.hello_ms_max));
         let ping = after(self.pinged, limits.ping_ms);
         match &self.phase {
-            Phase::Hello if now >= hello => self.refuse(CloseCode::HelloTimeout, "hello_timeout"),
+            Phase::Hello | Phase::Proving(_) if now >= hello => self.refuse(CloseCode::HelloTimeout, "hello_timeout"),
             Phase::Admitting(greeting) | Phase::Observing(greeting) if now >= greeting.grant.expires => {
                 self.refuse(CloseCode::TokenExpired, "token_expired");
             }

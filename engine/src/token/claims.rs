@@ -1,5 +1,5 @@
 use super::error::TokenError;
-use super::key::{Tenants, VerifyingKey};
+use super::key::{Assertions, Tenants};
 use crate::grant::{Grant, Role};
 use crate::ids::Time;
 use crate::keys::{Keys, StreamKind};
@@ -21,7 +21,7 @@ impl Claims<'_> {
     pub(super) fn grant(
         &self,
         keys: &Keys,
-        key: &VerifyingKey,
+        may: &Assertions,
         lifetime_ms_max: i64,
         now: Time,
     ) -> Result<Grant, TokenError> {
@@ -33,7 +33,7 @@ impl Claims<'_> {
         if self.moment("nbf")?.is_some_and(|from| now.plus(TOKEN_LEEWAY_MS) < from) {
             return Err(TokenError::NotYetValid);
         }
-        self.check_origin(key)?;
+        self.check_origin(may)?;
         // A token made in the future would look shorter-lived than it is.
         let found = expires.plus(-TOKEN_LEEWAY_MS).since(issued.unwrap_or(now).min(now));
         if found > lifetime_ms_max {
@@ -41,7 +41,7 @@ impl Claims<'_> {
         }
         let subject = self.name("sub", "sub")?.ok_or(TokenError::MissingClaim { claim: "sub" })?;
         let tenant = self.name(self.tenant_claim, "tenant")?.ok_or(TokenError::MissingClaim { claim: "tenant" })?;
-        if matches!(&key.tenants, Tenants::Only(allowed) if !allowed.iter().any(|one| one == tenant)) {
+        if matches!(&may.tenants, Tenants::Only(allowed) if !allowed.iter().any(|one| one == tenant)) {
             return Err(TokenError::TenantNotAllowed);
         }
         Ok(Grant {
@@ -50,7 +50,7 @@ impl Claims<'_> {
             tenant_tag: keys.tenant_tag(tenant),
             subject: Arc::from(subject),
             stream: keys.stream(tenant, StreamKind::User, subject),
-            roles: self.roles(&key.roles)?,
+            roles: self.roles(&may.roles)?,
             topics: self.topics()?,
             token_id: self.name("jti", "jti")?.map(str::to_owned),
             issued,
@@ -59,23 +59,21 @@ impl Claims<'_> {
     }
 
     /// Checks `iss` and `aud` against those of the key.
-    fn check_origin(&self, key: &VerifyingKey) -> Result<(), TokenError> {
-        if let Some(issuer) = &key.issuer {
+    fn check_origin(&self, may: &Assertions) -> Result<(), TokenError> {
+        if let Some(issuer) = &may.issuer {
             let found = self.object.get("iss").ok_or(TokenError::MissingClaim { claim: "iss" })?;
             if found.as_str() != Some(issuer) {
                 return Err(TokenError::WrongIssuer);
             }
         }
-        let named = |audience: &str| match self.object.get("aud") {
-            Some(Value::String(one)) => one == audience,
-            Some(Value::Array(many)) => many.iter().any(|one| one.as_str() == Some(audience)),
-            _ => false,
-        };
-        match (&key.audience, self.object.get("aud")) {
-            (None, None | Some(Value::Null)) => Ok(()),
-            (Some(_), None) => Err(TokenError::MissingClaim { claim: "aud" }),
-            (Some(audience), Some(_)) if named(audience) => Ok(()),
-            _ => Err(TokenError::WrongAudience),
+        let is_ours = |value: &Value| value.as_str().is_some_and(|one| may.audience.iter().any(|ours| ours == one));
+        let found = self.object.get("aud").filter(|found| !found.is_null());
+        match found {
+            None if may.audience.is_empty() => Ok(()),
+            None => Err(TokenError::MissingClaim { claim: "aud" }),
+            Some(Value::Array(many)) if many.iter().any(is_ours) => Ok(()),
+            Some(one) if is_ours(one) => Ok(()),
+            Some(_) => Err(TokenError::WrongAudience),
         }
     }
 

@@ -1,3 +1,4 @@
+use super::issuer::KeySource;
 use crate::grant::Role;
 use crate::limits::{NAME_BYTES_MAX, ROLES_COUNT_MAX, TOKEN_BYTES_MAX, TOPICS_COUNT_MAX};
 use crate::rejection::Rejection;
@@ -21,6 +22,18 @@ pub enum TokenError {
     /// Its key is not known.
     #[error("token names a key that is not known")]
     UnknownKey,
+    /// Its key is not among those that its issuer had published when they were loaded last.
+    #[error("token names a key that its issuer had not published")]
+    KeyNotLoaded {
+        /// Where the keys come from: they may be loaded anew.
+        from: KeySource,
+    },
+    /// The keys of its issuer were not loaded yet, or too long ago.
+    #[error("keys of the token's issuer are not there, or too old")]
+    KeysUnavailable {
+        /// Where the keys come from: they may be loaded anew.
+        from: KeySource,
+    },
     /// The signature is not by the key, or not of the key's algorithm.
     #[error("signature is not by the key that the token names")]
     BadSignature,
@@ -80,11 +93,21 @@ pub enum TokenError {
 }
 
 impl TokenError {
+    /// Where the keys come from that may be loaded anew because of it.
+    #[must_use]
+    pub const fn source(&self) -> Option<KeySource> {
+        match self {
+            Self::KeyNotLoaded { from } | Self::KeysUnavailable { from } => Some(*from),
+            _ => None,
+        }
+    }
+
     /// How a session ends over it.
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
             Self::Expired => CloseCode::TokenExpired,
+            Self::KeysUnavailable { .. } => CloseCode::Internal,
             Self::TenantNotAllowed | Self::RoleNotAllowed { .. } => CloseCode::Forbidden,
             _ => CloseCode::Unauthenticated,
         }
@@ -95,6 +118,7 @@ impl TokenError {
     pub const fn rejection(&self) -> Rejection {
         match self {
             Self::TenantNotAllowed | Self::RoleNotAllowed { .. } => Rejection::Forbidden,
+            Self::KeysUnavailable { .. } => Rejection::Unavailable,
             _ => Rejection::Unauthenticated,
         }
     }
@@ -106,7 +130,8 @@ impl TokenError {
             Self::TooLarge { .. } => "token_too_large",
             Self::Malformed => "token_malformed",
             Self::KidRequired => "token_without_kid",
-            Self::UnknownKey => "token_unknown_key",
+            Self::UnknownKey | Self::KeyNotLoaded { .. } => "token_unknown_key",
+            Self::KeysUnavailable { .. } => "token_keys_unavailable",
             Self::BadSignature => "token_bad_signature",
             Self::Expired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",

@@ -1,4 +1,8 @@
-use super::{Algorithm, KeyConfig, KeyError, Tenants, TokenError, Verifier, sign};
+mod material;
+mod pairs;
+mod sets;
+
+use super::{Algorithm, KeyConfig, KeyError, KeyFlaw, Tenants, TokenError, Verifier, sign};
 use crate::grant::Role;
 use crate::ids::Time;
 use crate::keys::Keys;
@@ -132,6 +136,15 @@ fn issuer_and_audience_are_those_of_the_key() {
     check(json!({"iss": "idp", "aud": ["x"]}), Some(TokenError::WrongAudience));
 }
 
+/// Exactly these texts, signed by key `a`.
+fn signed(header: &str, claims: &str) -> String {
+    let message =
+        format!("{}.{}", BASE64URL_NOPAD.encode(header.as_bytes()), BASE64URL_NOPAD.encode(claims.as_bytes()));
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &[7; 32]);
+    let signature = aws_lc_rs::hmac::sign(&key, message.as_bytes());
+    format!("{message}.{}", BASE64URL_NOPAD.encode(signature.as_ref()))
+}
+
 fn raw(header: &Value, claims: &Value, signature: &str) -> String {
     let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
     format!("{}.{}.{signature}", part(header), part(claims))
@@ -178,6 +191,15 @@ fn what_is_no_token_of_ours_is_refused_and_told_apart_for_the_log() {
     }
     let critical = raw(&json!({"alg": "HS256", "kid": "a", "crit": ["x"]}), &claims(json!({})), "AAAA");
     assert_eq!(one.verify(&keys, &critical, NOW).err(), Some(TokenError::Malformed));
+    for claims in ["[1]", r#"{"sub":"ada","tenant":"acme","exp":1900000000,"sub":"bob"}"#] {
+        let header = json!({"alg": "HS256", "kid": "a"}).to_string();
+        assert_eq!(one.verify(&keys, &signed(&header, claims), NOW).err(), Some(TokenError::Malformed), "{claims}");
+    }
+    // A header may not say anything twice either, nor demand what nobody here understands.
+    for header in [r#"{"alg":"HS256","kid":"b","kid":"a"}"#, r#"{"alg":"HS256","kid":"a","crit":["exp"]}"#] {
+        let token = signed(header, &claims(json!({})).to_string());
+        assert_eq!(one.verify(&keys, &token, NOW).err(), Some(TokenError::Malformed), "{header}");
+    }
     let list = sign(&key("a"), &json!([1])).unwrap();
     assert_eq!(one.verify(&keys, &list, NOW).err(), Some(TokenError::Malformed));
     let at_limit = "x".repeat(TOKEN_BYTES_MAX);
@@ -205,7 +227,7 @@ fn keys_that_cannot_be_used_are_refused_at_start() {
     assert_eq!(make(vec![short]), Some(KeyError::SecretTooShort { index: 0, bytes: 31 }));
     let algorithm = Algorithm::EdDsa;
     let pem = KeyConfig { algorithm, ..key("a") };
-    assert_eq!(make(vec![pem.clone()]), Some(KeyError::BadPem { index: 0, algorithm }));
+    assert_eq!(make(vec![pem.clone()]), Some(KeyError::Flawed { index: 0, algorithm, flaw: KeyFlaw::NotAKey }));
     assert_eq!(sign(&pem, &json!({})), Err(KeyError::CannotSign));
     assert!(!format!("{:?}", key("a")).contains("7, 7"));
 }

@@ -60,6 +60,14 @@ pub enum ConfigError {
     /// Nobody could connect.
     #[error("configuration: http.proxy_protocol is required, and trusted_proxies names nobody who may speak it")]
     NoProxy,
+    /// An issuer of `[[issuers]]` is not complete.
+    #[error("configuration: issuers[{index}] {what}")]
+    Issuer {
+        /// Which, from 0.
+        index: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// An origin that no browser sends.
     #[error("configuration: origins.allow has {origin:?}, which is not scheme://host[:port]")]
     Origin {
@@ -133,18 +141,13 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     config.limits.validate()?;
     config.drain.validate()?;
     for (index, key) in config.keys.iter().enumerate() {
-        let wrong = |what| Err(ConfigError::Key { index, what });
-        let given = (key.secret_file.is_some(), key.public_key_file.is_some());
-        match (key.algorithm, given) {
-            (super::KeyAlgorithm::HS256, (true, false)) | (super::KeyAlgorithm::EdDSA, (false, true)) => {}
-            (super::KeyAlgorithm::HS256, _) => return wrong("needs secret_file and no public_key_file for HS256"),
-            (super::KeyAlgorithm::EdDSA, _) => return wrong("needs public_key_file and no secret_file for EdDSA"),
+        if let Some(what) = key.wrong(config.keys.len() > 1) {
+            return Err(ConfigError::Key { index, what });
         }
-        if key.tenants.is_empty() {
-            return wrong("names no tenants: list them, or say [\"*\"] for any");
-        }
-        if config.keys.len() > 1 && key.kid.is_none() {
-            return wrong("needs a kid, since there are several keys");
+    }
+    for (index, issuer) in config.issuers.iter().enumerate() {
+        if let Some(what) = issuer.wrong() {
+            return Err(ConfigError::Issuer { index, what });
         }
     }
     for network in &config.trusted_proxies {

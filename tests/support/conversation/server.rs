@@ -77,6 +77,7 @@ impl World {
         let at = if self.manner == Manner::Hostile { choice % self.work.len() } else { 0 };
         let is_good = choice % 4 != 3;
         match self.work.remove(at).expect("the place is among them") {
+            Output::LoadKeys { .. } => self.give(Input::KeysLoaded),
             Output::Admit { .. } => {
                 self.give(Input::Admitted(if is_good { Ok(()) } else { Err(CloseCode::TooManyConnections) }));
             }

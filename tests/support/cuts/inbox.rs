@@ -29,6 +29,7 @@ impl Node {
             && let Some(output) = connection.session.poll_output()
         {
             match output {
+                Output::LoadKeys { .. } => connection.session.handle(Input::KeysLoaded, self.now),
                 Output::Admit { .. } => connection.session.handle(Input::Admitted(Ok(())), self.now),
                 Output::Observe(grant) => {
                     connection.grant = Some(Arc::clone(&grant));

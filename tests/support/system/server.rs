@@ -120,6 +120,11 @@ impl Server {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("whoever was started here may be signalled");
     }
 
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::HUP).expect("whoever was started here may be signalled");
+    }
+
     /// SIGTERM, and its exit code.
     pub(crate) async fn stop(self) -> Option<i32> {
         self.terminate();

@@ -64,8 +64,8 @@ pub const FUZZ_PLANTS: &[FuzzPlant] = &[
         target: "fuzz_session",
         bug: "places in flight are never full",
         file: "engine/src/session/requests.rs",
-        find: "if self.requests_in_flight >= self.context.limits.commands_in_flight_max {",
-        replace: "if self.requests_in_flight > self.context.limits.commands_in_flight_max {",
+        find: "if self.requests_in_flight >= self.limits.commands_in_flight_max {",
+        replace: "if self.requests_in_flight > self.limits.commands_in_flight_max {",
     },
     FuzzPlant {
         target: "fuzz_stream",

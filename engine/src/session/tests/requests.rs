@@ -1,4 +1,4 @@
-use super::fixture::{Fixture, NOW, at, frame, token};
+use super::fixture::{Fixture, NOW, at, frame};
 use crate::command::Command;
 use crate::cursor::{Cursor, CursorKind};
 use crate::limits::{FRAME_BYTES_MAX, Limits};
@@ -107,43 +107,6 @@ fn a_session_ends_with_its_token_and_nothing_is_delivered_after() {
     // Here the writer itself meets the end of the token.
     assert_eq!(fixture.types(), ["close"]);
     assert_eq!(fixture.session.close(), Some(CloseCode::TokenExpired));
-}
-
-#[test]
-fn refresh_prolongs_for_the_same_person_only() {
-    let mut fixture = Fixture::open(Limits::default(), "user");
-    let hour = 3_600_000;
-    let refresh = |token: String| json!({"type": "refresh", "id": "r", "token": token});
-    fixture.send(&refresh(token("ada", "user", 2 * hour)));
-    assert_eq!(fixture.frame()["result"]["expires"], "2027-01-15T10:00:05.000Z");
-    assert_eq!(fixture.session.grant().unwrap().expires, NOW.plus(2 * hour + 5_000));
-    for (token, code) in [
-        (token("bob", "user", 3 * hour), "forbidden"),
-        (token("ada", "user", 2 * hour), "invalid"),
-        (token("ada", "user", -hour), "unauthenticated"),
-        ("nonsense".to_owned(), "unauthenticated"),
-        (token("ada", "king", 3 * hour), "forbidden"),
-    ] {
-        fixture.send(&refresh(token));
-        assert_eq!(fixture.refusal(), code);
-        assert_eq!(fixture.session.grant().unwrap().expires, NOW.plus(2 * hour + 5_000));
-    }
-    fixture.now = NOW.plus(2 * hour + 5_000);
-    fixture.send(&refresh(token("ada", "user", 3 * hour)));
-    fixture.assert_closed(CloseCode::TokenExpired);
-}
-
-#[test]
-fn a_token_that_permits_less_ends_what_it_does_not_permit() {
-    let mut fixture = Fixture::open(Limits::default(), "tenant_admin");
-    for inbox in ["me", "tenant"] {
-        fixture.send(&json!({"type": "subscribe", "id": inbox, "inbox": inbox}));
-    }
-    fixture.outputs();
-    fixture.send(&json!({"type": "refresh", "id": "r", "token": token("ada", "user", 7_200_000)}));
-    assert_eq!(fixture.types(), ["reply", "reply", "error"]);
-    let outputs = fixture.outputs();
-    assert!(matches!(&outputs[..], [Output::Unsubscribe { .. }, Output::Observe(_)]), "{outputs:?}");
 }
 
 #[test]

@@ -125,11 +125,17 @@ pub trait Api: Send + Sync + 'static {
     /// The keys of item ids and cursors.
     fn keys(&self) -> &Keys;
 
-    /// Verifies a token and takes one from the caller's rate. Logs its own refusals.
+    /// Verifies a token and takes one from the caller's rate. Logs its own refusals. May wait until the key that the token
+    /// names has been loaded.
     ///
     /// # Errors
-    /// `Unauthenticated`, `Forbidden` or `RateLimited`.
-    fn authenticate(&self, token: Option<&str>, work: Work, caller: &Caller) -> Result<Arc<Grant>, Rejection>;
+    /// `Unauthenticated`, `Forbidden`, `RateLimited`, or `Unavailable` while the keys of the token's issuer are not there.
+    fn authenticate(
+        &self,
+        token: Option<&str>,
+        work: Work,
+        caller: &Caller,
+    ) -> impl Future<Output = Result<Arc<Grant>, Rejection>> + Send;
 
     /// Whether a page of this origin may read answers. `None`: not a browser. Logs its own refusal.
     fn origin_allowed(&self, origin: Option<&str>, caller: &Caller) -> bool;

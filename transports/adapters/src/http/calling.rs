@@ -49,7 +49,7 @@ impl<'a, A: Api> Call<'a, A> {
         caller: &'a Caller,
         request: Request,
     ) -> Result<Self, Refusal> {
-        let grant = api.authenticate(token(request.headers()), route.work, caller)?;
+        let grant = api.authenticate(token(request.headers()), route.work, caller).await?;
         let query = Query::parse(request.uri().query(), route.query)?;
         let inbox = query.inbox()?;
         if !needed_right(route.access, &inbox).is_none_or(|right| grant.permits(right)) {

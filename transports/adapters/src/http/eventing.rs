@@ -52,7 +52,11 @@ pub(super) async fn stream<A: Api, G: Gateway>(
     if request.method() == Method::HEAD {
         return Err(Refusal::with_status(StatusCode::METHOD_NOT_ALLOWED, "a stream has no head alone"));
     }
-    let hello = hello(api, route, &caller, &request)?;
+    let Some(hello) = hello(route, &request)? else {
+        // Logged like every other request without a token.
+        let refused = api.authenticate(None, Work::Query, &caller).await.err();
+        return Err(refused.unwrap_or(Rejection::Unauthenticated).into());
+    };
     let place = request.extensions_mut().remove::<ConnectionPlace<G::Ticket>>();
     let origin = cors::origin(request.headers());
     let peer = Peer { address: caller.address, carrier: CarrierKind::Events, origin, user_agent: caller.user_agent };
@@ -70,8 +74,8 @@ pub(super) async fn stream<A: Api, G: Gateway>(
     Ok(response)
 }
 
-/// What the client would say first, if it could.
-fn hello<A: Api>(api: &A, route: &Route, caller: &Caller, request: &Request) -> Result<Hello, Refusal> {
+/// What the client would say first, if it could; `None` where it shows neither token nor ticket.
+fn hello(route: &Route, request: &Request) -> Result<Option<Hello>, Refusal> {
     let headers = request.headers();
     let query = Query::parse(request.uri().query(), route.query)?;
     let inbox = query.parsed("inbox", "me, tenant or audit")?.unwrap_or(InboxName::Me);
@@ -80,12 +84,9 @@ fn hello<A: Api>(api: &A, route: &Route, caller: &Caller, request: &Request) -> 
         (Some(_), Some(_)) => return Err(Refusal::invalid("a token and a ticket are one too many")),
         (Some(token), None) => (token.to_owned(), None),
         (None, Some(ticket)) => (String::new(), Some(ticket.to_owned())),
-        // Logged like every other request without a token.
-        (None, None) => {
-            return Err(api.authenticate(None, Work::Query, caller).err().unwrap_or(Rejection::Unauthenticated).into());
-        }
+        (None, None) => return Ok(None),
     };
-    Ok(Hello { token, ticket, client: None, subscribe: vec![SubscribeTo { inbox, from }] })
+    Ok(Some(Hello { token, ticket, client: None, subscribe: vec![SubscribeTo { inbox, from }] }))
 }
 
 /// What an `EventSource` says when it comes back. It knows more than the URL that it was made with.

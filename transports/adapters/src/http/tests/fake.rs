@@ -105,7 +105,7 @@ impl Api for Fake {
     }
 
     /// A token is `TENANT/SUBJECT/ROLE`.
-    fn authenticate(&self, token: Option<&str>, _: Work, caller: &Caller) -> Result<Arc<Grant>, Rejection> {
+    async fn authenticate(&self, token: Option<&str>, _: Work, caller: &Caller) -> Result<Arc<Grant>, Rejection> {
         self.tokens.lock().push(token.map(str::to_owned));
         self.callers.lock().push(caller.clone());
         let parts: Vec<_> = token.ok_or(Rejection::Unauthenticated)?.split('/').collect();
