@@ -46,6 +46,7 @@ pub fn grant(keys: &Keys, subject: &str, role: Role) -> Arc<Grant> {
         token_id: None,
         issued: None,
         expires: START.plus(86_400_000),
+        credential: tidings_engine::grant::Credential::Token,
     })
 }
 

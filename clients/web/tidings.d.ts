@@ -146,6 +146,21 @@ export interface ClientEvents extends InboxEvents {
   frame: CustomEvent<{ direction: 'in' | 'out'; frame: Record<string, unknown> }>;
 }
 
+/** A session of this person on the server. */
+export interface SessionInfo {
+  id: string;
+  subscriberId: string;
+  carrier: string;
+  since: string;
+  lastSeen: string;
+  client?: string;
+  /** Without its last part. */
+  address: string;
+  userAgent?: string;
+  /** Whether it is the one of this client. */
+  current: boolean;
+}
+
 /** A connection to Tidings that heals itself. */
 export class TidingsClient extends EventTarget {
   constructor(options: ClientOptions);
@@ -160,6 +175,11 @@ export class TidingsClient extends EventTarget {
   setToken(token: TokenGiver): void;
   /** Sends a command; it is performed once, however often the connection breaks. */
   command(command: string, fields?: Record<string, unknown>): Promise<{ id: string; ok: true; cursor?: string; result?: unknown }>;
+  /** This person's sessions, on all devices. */
+  sessions(): Promise<SessionInfo[]>;
+  /** Ends all of this person's sessions but this client's own; gives how many. */
+  endOtherSessions(): Promise<number>;
+  endSession(id: string): Promise<void>;
   addEventListener<K extends keyof ClientEvents>(type: K, listener: (event: ClientEvents[K]) => void, options?: boolean | AddEventListenerOptions): void;
   addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
 }

@@ -33,6 +33,9 @@ pub const EVENT_TYPES: &[(u16, &str)] = &[
     (7, "SubjectErased"),
     (8, "AuditRead"),
     (9, "CheckpointKeyAdopted"),
+    (10, "TokensRevoked"),
+    (11, "ApiKeyCreated"),
+    (12, "ApiKeyRevoked"),
 ];
 
 /// Who reads.

@@ -1,8 +1,8 @@
 //! What a caller asks to change, parsed and within its limits.
 
-use crate::event::{Audience, AuditedRead, Content, Published};
-use crate::grant::Grant;
-use crate::ids::{Position, StreamId, TenantId};
+use crate::event::{Audience, AuditedRead, Content, Published, RevokedTokens};
+use crate::grant::{Grant, Role};
+use crate::ids::{Position, StreamId, TenantId, Time};
 use crate::item::{Filter, Mark};
 use crate::log::RoomFor;
 use crate::rejection::Rejection;
@@ -75,14 +75,46 @@ pub enum Command {
         /// Signature of the key before over this one; empty for the first.
         endorsement: Vec<u8>,
     },
+    /// Has tokens permit nothing any more.
+    RevokeTokens {
+        /// Whose tenant.
+        scope: Scope,
+        /// Which tokens.
+        which: RevokedTokens,
+        /// The wall clock.
+        now: Time,
+        /// For how long from now on a token can be valid that is concerned.
+        remember_ms: i64,
+    },
+    /// Makes a key for a service.
+    CreateApiKey {
+        /// Whose tenant.
+        scope: Scope,
+        /// SHA-256 of the secret.
+        hash: [u8; 32],
+        /// What its grants may be, sorted.
+        roles: Vec<Role>,
+        /// When it ends by itself.
+        expires: Option<Time>,
+        /// What people call it.
+        name: Option<String>,
+    },
+    /// Has a key permit nothing any more.
+    RevokeApiKey {
+        /// Whose tenant.
+        scope: Scope,
+        /// The key: the position of its creation.
+        key: Position,
+    },
 }
 
 impl Command {
-    /// Whether it names a notification by an id that its tenant was never given: another tenant's, or one that was made up.
+    /// Whether it names a notification or key by an id that its tenant was never given: another tenant's, or one that was made up.
     #[must_use]
     pub fn names_foreign(&self) -> bool {
         match self {
             Self::Retract { notification } => *notification == Position::ZERO,
+            Self::RevokeApiKey { key, .. } => *key == Position::ZERO,
             Self::Mark { items, .. } => items.contains(&Position::ZERO),
             _ => false,
         }
@@ -92,24 +124,29 @@ impl Command {
     #[must_use]
     pub const fn room_for(&self) -> RoomFor {
         match self {
-            Self::Retract { .. } | Self::Erase { .. } | Self::AdoptCheckpointKey { .. } => RoomFor::Urgent,
+            Self::Retract { .. }
+            | Self::Erase { .. }
+            | Self::AdoptCheckpointKey { .. }
+            | Self::RevokeTokens { .. }
+            | Self::RevokeApiKey { .. } => RoomFor::Urgent,
             Self::Observe
             | Self::Publish(_)
             | Self::Mark { .. }
             | Self::MarkAll { .. }
-            | Self::RecordAuditRead { .. } => RoomFor::Ordinary,
+            | Self::RecordAuditRead { .. }
+            | Self::CreateApiKey { .. } => RoomFor::Ordinary,
         }
     }
 }
 
-/// Whose events an auditor reads.
+/// Whose events an auditor reads, or whose tokens and keys somebody manages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Those of the caller's tenant.
     Own,
-    /// Those of the tenant with this name. For who may audit the platform.
+    /// Those of the tenant with this name. For who may do so on the platform.
     Tenant(String),
-    /// All. For who may audit the platform.
+    /// All. For who may audit the platform, and for nobody who manages.
     Everything,
 }
 
@@ -179,6 +216,12 @@ pub enum Answer {
     Erased,
     /// Something of the platform's is on record.
     Recorded,
+    /// Tokens permit nothing any more.
+    TokensRevoked,
+    /// A key was made; the position is its identity.
+    KeyCreated,
+    /// A key permits nothing any more.
+    KeyRevoked,
     /// That an auditor reads is on record.
     AuditRecorded {
         /// Whose events are read; the platform stands for everybody.

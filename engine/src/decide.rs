@@ -1,5 +1,6 @@
 //! What may happen: pure, from the state and a request to events or a rejection.
 
+mod access;
 mod audit_read;
 #[cfg(test)]
 mod tests;
@@ -56,7 +57,10 @@ pub enum Decision {
 pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision, Rejection> {
     let grant = &request.grant;
     permitted(grant, &request.command)?;
-    not_erased(state, request)?;
+    not_gone(state, keys, request)?;
+    if let Some(decision) = access::access(state, keys, request)? {
+        return Ok(decision);
+    }
     if let Command::AdoptCheckpointKey { public, endorsement } = &request.command {
         let event = Event::CheckpointKeyAdopted { public: *public, endorsement: endorsement.clone() };
         let stream = keys.stream("", StreamKind::Platform, "");
@@ -68,10 +72,7 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
         let drafts = audit_read::audit_read(state, keys, grant, scope, read)?;
         return Ok(Decision::Record { drafts, command: CommandHash::NONE });
     }
-    let command = match &request.key {
-        Some(key) => keys.command(&grant.tenant, grant.stream, key),
-        None => CommandHash::NONE,
-    };
+    let command = command_hash(keys, request);
     let known = state.tenant(&grant.tenant);
     if let Some(done) = answered_before(state, known, command, request)? {
         return Ok(Decision::Nothing(done));
@@ -101,7 +102,11 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
             let event = erase(keys, known, *subject)?;
             Some(draft(grant.tenant_stream, event, None))
         }
-        Command::RecordAuditRead { .. } | Command::AdoptCheckpointKey { .. } => None,
+        Command::RecordAuditRead { .. }
+        | Command::AdoptCheckpointKey { .. }
+        | Command::RevokeTokens { .. }
+        | Command::CreateApiKey { .. }
+        | Command::RevokeApiKey { .. } => None,
     };
     let Some(last) = decided else {
         return Ok(Decision::Nothing(Done {
@@ -118,6 +123,13 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
     Ok(Decision::Record { drafts, command })
 }
 
+/// Hash of the request's key; none when it has no key.
+fn command_hash(keys: &Keys, request: &Request) -> CommandHash {
+    let grant = &request.grant;
+    let key = request.key.as_ref();
+    key.map_or(CommandHash::NONE, |key| keys.command(&grant.tenant, grant.stream, key))
+}
+
 /// The table of what each command needs.
 fn permitted(grant: &Grant, command: &Command) -> Result<(), Rejection> {
     let right = match command {
@@ -130,13 +142,17 @@ fn permitted(grant: &Grant, command: &Command) -> Result<(), Rejection> {
         Command::Erase { .. } => Right::Erase,
         Command::RecordAuditRead { .. } => Right::Audit,
         Command::AdoptCheckpointKey { .. } => Right::Platform,
+        // What is one's own needs no right: see `access`.
+        Command::RevokeTokens { .. } => return Ok(()),
+        Command::CreateApiKey { .. } | Command::RevokeApiKey { .. } => Right::ManageAccess,
     };
     if grant.permits(right) { Ok(()) } else { Err(Rejection::Forbidden) }
 }
 
-/// What was parsed before a person was erased names somebody who is no more. The same names, sent again, are new people.
-fn not_erased(state: &State, request: &Request) -> Result<(), Rejection> {
-    if state.is_erased(request.grant.stream) {
+/// What was sent before a revocation is not decided after it. What was parsed before a person was erased names somebody who is
+/// no more; the same names, sent again, are new people.
+fn not_gone(state: &State, keys: &Keys, request: &Request) -> Result<(), Rejection> {
+    if state.is_erased(request.grant.stream) || state.access().refuses(keys, &request.grant) {
         return Err(Rejection::Unauthenticated);
     }
     let Command::Publish(publication) = &request.command else { return Ok(()) };
@@ -175,6 +191,9 @@ fn answered_before(
         FirstAnswer::Retracted => Answer::Retracted,
         FirstAnswer::Marked => Answer::Marked,
         FirstAnswer::Erased => Answer::Erased,
+        FirstAnswer::TokensRevoked => Answer::TokensRevoked,
+        FirstAnswer::KeyCreated => Answer::KeyCreated,
+        FirstAnswer::KeyRevoked => Answer::KeyRevoked,
     };
     Ok(Some(Done { answer, position: first.position, replayed: true }))
 }
@@ -187,6 +206,9 @@ const fn unchanged(command: &Command) -> Answer {
         Command::Mark { .. } | Command::MarkAll { .. } => Answer::Marked,
         Command::Erase { .. } => Answer::Erased,
         Command::RecordAuditRead { .. } | Command::AdoptCheckpointKey { .. } => Answer::Recorded,
+        Command::RevokeTokens { .. } => Answer::TokensRevoked,
+        Command::CreateApiKey { .. } => Answer::KeyCreated,
+        Command::RevokeApiKey { .. } => Answer::KeyRevoked,
     }
 }
 

@@ -78,6 +78,51 @@ pub enum Event {
         /// the first key of a log.
         endorsement: Vec<u8>,
     },
+    /// Tokens permit nothing any more, although they verify. In the stream of their tenant.
+    TokensRevoked {
+        /// Which.
+        which: RevokedTokens,
+        /// When every token that it concerns has expired by itself, so that it need not be remembered any longer.
+        until: Time,
+    },
+    /// A service got a key to call with. In the stream of its tenant; the event's position is the key's identity. Its name
+    /// is content: [`Content::subject`].
+    ApiKeyCreated {
+        /// SHA-256 of the secret. A secret is 32 random bytes, so that nobody finds it by trying: a hash that is slow on
+        /// purpose would add nothing, and cost each request.
+        hash: [u8; 32],
+        /// What its grants may be, sorted.
+        roles: Vec<Role>,
+        /// When it ends by itself.
+        expires: Option<Time>,
+    },
+    /// A key of a service permits nothing any more. In the stream of its tenant.
+    ApiKeyRevoked {
+        /// The key: the position of its creation.
+        key: Position,
+    },
+}
+
+/// Which tokens were revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RevokedTokens {
+    /// One, whenever it was issued.
+    Token {
+        /// Keyed hash of tenant and `jti`.
+        id: [u8; 16],
+    },
+    /// Those of a person or service. One that does not say when it was issued counts as issued before.
+    Subject {
+        /// Their stream.
+        subject: StreamId,
+        /// Issued before this moment.
+        issued_before: Time,
+    },
+    /// Those of everybody in the tenant. One that does not say when it was issued counts as issued before.
+    Tenant {
+        /// Issued before this moment.
+        issued_before: Time,
+    },
 }
 
 /// How an auditor read the log.
@@ -146,7 +191,8 @@ pub struct Facts {
     pub event: Event,
 }
 
-/// The personal part of a published notification: sealed and removable, so nothing that is folded may depend on it.
+/// The personal part of a published notification, or the name of an API key: sealed and removable, so nothing that is folded
+/// may depend on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// One line.
@@ -234,6 +280,9 @@ impl Event {
             Self::SubjectErased { .. } => 7,
             Self::AuditRead { .. } => 8,
             Self::CheckpointKeyAdopted { .. } => Self::CHECKPOINT_KEY_ADOPTED,
+            Self::TokensRevoked { .. } => 10,
+            Self::ApiKeyCreated { .. } => 11,
+            Self::ApiKeyRevoked { .. } => 12,
         }
     }
 
@@ -250,6 +299,9 @@ impl Event {
             Self::SubjectErased { .. } => "SubjectErased",
             Self::AuditRead { .. } => "AuditRead",
             Self::CheckpointKeyAdopted { .. } => "CheckpointKeyAdopted",
+            Self::TokensRevoked { .. } => "TokensRevoked",
+            Self::ApiKeyCreated { .. } => "ApiKeyCreated",
+            Self::ApiKeyRevoked { .. } => "ApiKeyRevoked",
         }
     }
 
@@ -257,7 +309,7 @@ impl Event {
     #[must_use]
     pub const fn version_of(event_type: u16) -> Option<u16> {
         match event_type {
-            1..=9 => Some(1),
+            1..=12 => Some(1),
             _ => None,
         }
     }

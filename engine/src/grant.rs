@@ -1,6 +1,6 @@
 //! What a verified token permits, as a value: the only thing about a caller that reaches `decide`.
 
-use crate::ids::{StreamId, Time};
+use crate::ids::{Position, StreamId, Time};
 use crate::keys::TenantTag;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -67,13 +67,15 @@ pub enum Right {
     ReadContent,
     /// Erase people of the tenant.
     Erase,
+    /// Revoke tokens, see and end sessions, and make keys of services, for everybody of the tenant.
+    ManageAccess,
     /// What concerns the log as a whole: the engine's own doings, positions in clear, the log of any tenant.
     Platform,
 }
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::OwnInbox,
         Self::Publish,
         Self::ReadTenantInbox,
@@ -82,6 +84,7 @@ impl Right {
         Self::Audit,
         Self::ReadContent,
         Self::Erase,
+        Self::ManageAccess,
         Self::Platform,
     ];
 
@@ -99,9 +102,21 @@ impl Right {
             Self::Audit => matches!(role, Role::Auditor | Role::SuperAdmin),
             Self::ReadContent => matches!(role, Role::PrivacyOfficer),
             Self::Erase => matches!(role, Role::PrivacyOfficer | Role::SuperAdmin),
+            Self::ManageAccess => matches!(role, Role::TenantAdmin | Role::SuperAdmin),
             Self::Platform => matches!(role, Role::SuperAdmin),
         }
     }
+}
+
+/// What a grant was given for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// For nothing: it is the engine's own, or of whoever has the data directory.
+    Engine,
+    /// For a signed token.
+    Token,
+    /// For an API key, known by the position of its creation.
+    ApiKey(Position),
 }
 
 /// What a verified token permits.
@@ -127,6 +142,8 @@ pub struct Grant {
     pub issued: Option<Time>,
     /// When the grant ends: `exp` plus the leeway.
     pub expires: Time,
+    /// What it was given for.
+    pub credential: Credential,
 }
 
 impl Grant {
@@ -144,6 +161,7 @@ impl Grant {
             token_id: None,
             issued: None,
             expires: Time(i64::MAX),
+            credential: Credential::Engine,
         }
     }
 
@@ -151,5 +169,38 @@ impl Grant {
     #[must_use]
     pub fn permits(&self, right: Right) -> bool {
         self.roles.iter().any(|role| right.is_given_by(*role))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Right, Role};
+
+    const DOCUMENT: &str = include_str!("../../docs/security.md");
+
+    /// Cells of the table's lines.
+    fn rows() -> Vec<Vec<&'static str>> {
+        let section = DOCUMENT.split("## Roles and rights").nth(1).expect("the section is there");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let lines = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+        lines.map(|line| line.split(" | ").map(str::trim).collect()).filter(|row: &Vec<_>| row[0] != "---").collect()
+    }
+
+    #[test]
+    fn the_documents_table_of_roles_and_rights_is_that_of_the_code() {
+        let rows = rows();
+        let roles: Vec<_> = Role::ALL.iter().map(|role| format!("`{}`", role.word())).collect();
+        assert_eq!(rows[0][2..], roles);
+        let told = |right: Right| {
+            let given = Role::ALL.map(|role| if right.is_given_by(role) { "yes" } else { "no" });
+            [format!("`{right:?}`")].into_iter().chain(given.map(str::to_owned)).collect::<Vec<_>>()
+        };
+        let documented: Vec<Vec<_>> = rows[1..]
+            .iter()
+            .map(|row| row.iter().enumerate().filter(|(index, _)| *index != 1).map(|(_, cell)| (*cell).to_owned()))
+            .map(Iterator::collect)
+            .collect();
+        assert_eq!(documented, Right::ALL.map(told));
+        assert!(rows[1..].iter().all(|row| !row[1].is_empty()));
     }
 }

@@ -46,6 +46,7 @@ pub struct Keys {
     cursors: LessSafeKey,
     lookups: hmac::Key,
     fingerprints: hmac::Key,
+    tokens: hmac::Key,
     vault: Option<Arc<Vault>>,
 }
 
@@ -80,6 +81,7 @@ impl Keys {
             cursors: LessSafeKey::new(cursor_key.expect("a SHA-256 output is 32 bytes")),
             lookups: mac("tidings lookup"),
             fingerprints: mac("tidings fingerprint"),
+            tokens: mac("tidings token id"),
             vault: None,
         }
     }
@@ -156,6 +158,12 @@ impl Keys {
     #[must_use]
     pub fn fingerprint(&self, arguments: &[u8]) -> [u8; 16] {
         tagged(&self.fingerprints, &[arguments])
+    }
+
+    /// Keyed hash of a token's `jti` within its tenant: it stays in the log for ever, and tells nobody which token it was.
+    #[must_use]
+    pub fn token_id(&self, tenant: &str, jti: &str) -> [u8; 16] {
+        tagged(&self.tokens, &[tenant.as_bytes(), jti.as_bytes()])
     }
 
     /// Keyed hash of a group key within its tenant.

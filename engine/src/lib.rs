@@ -3,6 +3,7 @@
 //! Nothing here knows a runtime, a clock, a socket or a source of randomness: `now` and entropy are arguments. The one
 //! exception to "pure" is blocking file I/O in [`log`] and [`keyring`], behind a storage trait that memory implements too.
 
+pub mod access;
 pub mod admission;
 pub mod audience;
 pub mod audit;

@@ -55,6 +55,15 @@ pub const IDEMPOTENCY_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
 pub const IDEMPOTENCY_KEYS_TENANT_MAX: u32 = 1_000_000;
 /// Most idempotency keys of all tenants together: 8,000,000. About 80 bytes of memory each.
 pub const IDEMPOTENCY_KEYS_NODE_MAX: u32 = 8_000_000;
+/// Most revocations of one tenant's tokens that are remembered at a time: 50,000. One of all the tokens of a person, or of the
+/// tenant, is one.
+pub const REVOCATIONS_TENANT_MAX: usize = 50_000;
+/// Most revocations of all tenants together: 200,000. About 200 bytes of memory each, twice.
+pub const REVOCATIONS_NODE_MAX: usize = 200_000;
+/// Most API keys of one tenant: 1,000.
+pub const API_KEYS_TENANT_MAX: usize = 1_000;
+/// Most API keys of all tenants together: 100,000.
+pub const API_KEYS_NODE_MAX: usize = 100_000;
 /// Leeway of `exp`: 5 s.
 pub const TOKEN_LEEWAY_MS: i64 = 5_000;
 /// Life of a connect ticket: 30 s.
@@ -69,6 +78,8 @@ const _: () = assert!(ITEM_BYTES_MAX <= PAGE_BYTES_MAX, "every item fits a page"
 const _: () = assert!(SUBJECT_BYTES_MAX + BODY_BYTES_MAX + DATA_BYTES_MAX < crate::log::CONTENT_BYTES_MAX);
 const _: () = assert!(RECIPIENTS_COUNT_MAX * 16 + 4_096 < crate::log::FACTS_BYTES_MAX);
 const _: () = assert!(IDEMPOTENCY_KEYS_TENANT_MAX <= IDEMPOTENCY_KEYS_NODE_MAX, "one tenant's keys fit a node");
+const _: () = assert!(REVOCATIONS_TENANT_MAX <= REVOCATIONS_NODE_MAX, "one tenant's revocations fit a node");
+const _: () = assert!(API_KEYS_TENANT_MAX <= API_KEYS_NODE_MAX, "one tenant's keys fit a node");
 const _: () = assert!(TOKEN_BYTES_MAX < FRAME_BYTES_MAX, "a hello holds its token");
 
 /// The limits that an operator can lower or raise: section `[limits]` of the configuration.

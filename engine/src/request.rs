@@ -1,5 +1,6 @@
 //! From the wire to a command: every limit of a request is checked here, once, for sessions and for HTTP.
 
+mod access;
 mod audit;
 #[cfg(test)]
 mod audit_tests;
@@ -10,6 +11,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 
+pub use access::{Asker, managed};
 pub use audit::{
     At, Events, EventsAsked, Replay, ReplayAsked, StateAsked, StateAt, Who, audit_events, audit_replay, audit_state,
     audit_verify, scope_tag,

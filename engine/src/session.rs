@@ -195,6 +195,12 @@ impl Session {
         }
     }
 
+    /// When the client was last heard of.
+    #[must_use]
+    pub const fn heard(&self) -> Time {
+        self.heard
+    }
+
     /// Bytes of the frames that wait to be written.
     #[must_use]
     pub const fn queued_bytes(&self) -> usize {

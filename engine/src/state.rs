@@ -16,6 +16,7 @@ mod topics;
 pub use idempotency::{First, FirstAnswer};
 pub(crate) use parts::Restoring;
 
+use crate::access::Access;
 use crate::event::{Audience, Event, Published, Recorded};
 use crate::grant::Role;
 use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
@@ -46,6 +47,7 @@ pub struct State {
     checkpoint_key: Option<[u8; 32]>,
     /// Greatest number of a key that seals something in the log.
     key_max: u32,
+    access: Access,
 }
 
 impl State {
@@ -128,6 +130,12 @@ impl State {
         self.key_max
     }
 
+    /// Revoked tokens and keys of services.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// The first answer to a command that was seen before.
     #[must_use]
     pub fn first_answer(&self, tenant: TenantId, command: CommandHash) -> Option<First> {
@@ -178,6 +186,7 @@ impl State {
             Event::TenantCreated { name } => {
                 self.tenant_ids.insert(name.clone(), id);
                 self.tenants.entry(id).or_default().stream.get_or_insert(stream);
+                self.access.apply(recorded);
             }
             Event::SubjectObserved { roles, topics } => self.observed(number, id, roles, topics),
             Event::NotificationPublished(published) => self.published(recorded, published),
@@ -199,6 +208,9 @@ impl State {
             Event::SubjectErased { subject, key, .. } => self.subject_erased(*subject, *key),
             Event::AuditRead { .. } => {}
             Event::CheckpointKeyAdopted { public, .. } => self.checkpoint_key = Some(*public),
+            Event::TokensRevoked { .. } | Event::ApiKeyCreated { .. } | Event::ApiKeyRevoked { .. } => {
+                self.access.apply(recorded);
+            }
         }
     }
 

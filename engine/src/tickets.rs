@@ -147,6 +147,7 @@ mod tests {
             token_id: None,
             issued: None,
             expires,
+            credential: crate::grant::Credential::Token,
         })
     }
 

@@ -13,7 +13,7 @@ pub use people::PersonKey;
 pub use seal::SealError;
 
 use crate::entropy::Entropy;
-use crate::event::{Audience, Content, DecodeError, Event};
+use crate::event::{Audience, Content, DecodeError, Event, RevokedTokens};
 use crate::ids::{Position, StreamId, TenantId};
 use crate::keyring::{
     ADD_COUNT_MAX, DataKey, KeyId, Keyring, KeyringError, KeyringRecovery, Lookup, Mark, NewKey, Person,
@@ -124,6 +124,9 @@ impl Vault {
             && let Audience::People(named) = &published.audience
         {
             named.iter().for_each(|person| keep(*person));
+        }
+        if let Event::TokensRevoked { which: RevokedTokens::Subject { subject, .. }, .. } = event {
+            keep(*subject);
         }
     }
 

@@ -56,7 +56,11 @@ impl Projections {
                 self.mark(envelope, Step::other(at, change), live)
             }
             Event::SubjectErased { subject, .. } => self.inboxes.erase(Owner::User(*subject), envelope.tenant),
-            Event::AuditRead { .. } | Event::CheckpointKeyAdopted { .. } => Ok(()),
+            Event::AuditRead { .. }
+            | Event::CheckpointKeyAdopted { .. }
+            | Event::TokensRevoked { .. }
+            | Event::ApiKeyCreated { .. }
+            | Event::ApiKeyRevoked { .. } => Ok(()),
         }
     }
 

@@ -38,6 +38,7 @@ pub const ASSETS: &[Asset] = &[
     ("/sdk/requests.js", JAVASCRIPT, web!("src/requests.js")),
     ("/sdk/seen-watcher.js", JAVASCRIPT, web!("src/seen-watcher.js")),
     ("/sdk/session.js", JAVASCRIPT, web!("src/session.js")),
+    ("/sdk/sessions-api.js", JAVASCRIPT, web!("src/sessions-api.js")),
     ("/sdk/tab-sharing.js", JAVASCRIPT, web!("src/tab-sharing.js")),
     ("/sdk/tokens.js", JAVASCRIPT, web!("src/tokens.js")),
     ("/sdk/transitions.js", JAVASCRIPT, web!("src/transitions.js")),

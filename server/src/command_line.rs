@@ -2,11 +2,14 @@
 
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 
+mod access;
 mod audit;
 mod backup;
+mod key;
 mod log;
 mod privacy;
 mod publish;
+mod revoke;
 mod serve;
 mod tail;
 mod token;
@@ -53,6 +56,11 @@ enum Command {
     /// Erase people, and take their bytes out of the log
     #[command(subcommand)]
     Privacy(privacy::Command),
+    /// Have tokens permit nothing any more, before they expire
+    Revoke(revoke::Arguments),
+    /// Make, list and revoke keys that services call with
+    #[command(subcommand)]
+    Key(key::Command),
     /// Check or print the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -137,6 +145,8 @@ pub fn run() -> ExitCode {
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Log(command) => log::run(&command),
         Command::Privacy(command) => privacy::run(&command),
+        Command::Revoke(arguments) => revoke::run(&arguments),
+        Command::Key(command) => key::run(&command),
         Command::Config(command) => configuration(&command),
     };
     exit.into()

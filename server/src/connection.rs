@@ -22,6 +22,9 @@ use tidings_engine::session::{Input, Output, SecurityEvent, Session, Stream};
 use tidings_wire::{CloseCode, InboxName};
 use tokio::sync::Notify;
 
+/// Most characters that are kept of what a client says of itself: 128.
+const CLIENT_CHARACTERS_MAX: usize = 128;
+
 /// One connection. Lives as long as its task, or as the inbox thread still has it in a list.
 pub struct Connection {
     id: ConnectionId,
@@ -33,6 +36,8 @@ pub struct Connection {
     /// Set once, when the token was verified.
     grant: OnceLock<Arc<Grant>>,
     ticket: Mutex<Option<Ticket>>,
+    /// What the client says of itself.
+    client: OnceLock<Box<str>>,
     /// What it is shown of the audit, once it follows that.
     following: Mutex<Option<Following>>,
     /// Bytes of the frames received and sent.
@@ -61,6 +66,7 @@ impl Connection {
             wake: Notify::new(),
             grant: OnceLock::new(),
             ticket: Mutex::new(Some(ticket)),
+            client: OnceLock::new(),
             following: Mutex::default(),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
@@ -96,6 +102,27 @@ impl Connection {
     /// What its session may do now, which a refresh can change; `None` before `welcome` and after the end.
     pub(crate) fn session_grant(&self) -> Option<Arc<Grant>> {
         self.session.lock().grant().cloned()
+    }
+
+    /// What its session may do now, and when its client was last heard of; `None` before `welcome` and after the end.
+    pub(crate) fn last_seen(&self) -> Option<(Arc<Grant>, Time)> {
+        let session = self.session.lock();
+        Some((Arc::clone(session.grant()?), session.heard()))
+    }
+
+    /// Who is at the other end.
+    pub(crate) const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// When it began.
+    pub(crate) const fn opened(&self) -> Time {
+        self.opened
+    }
+
+    /// What the client says of itself.
+    pub(crate) fn client(&self) -> Option<&str> {
+        self.client.get().map(|client| &**client)
     }
 
     /// Whether its session has a right now.
@@ -195,8 +222,12 @@ impl Driven {
             }
             Output::Security(event) => {
                 // Not everyone who is let in is observed: a service has no inbox of its own.
-                if let SecurityEvent::Authenticated { grant, .. } = &event {
+                if let SecurityEvent::Authenticated { grant, client } = &event {
                     let _ = connection.grant.set(Arc::clone(grant));
+                    if let Some(client) = client {
+                        let _ = connection.client.set(client.chars().take(CLIENT_CHARACTERS_MAX).collect());
+                    }
+                    server.sessions.authenticated(connection, grant.stream);
                 }
                 server.security.session(&connection.who(), &event, now);
             }
@@ -285,7 +316,7 @@ impl Protocol for Driven {
         };
         connection.server.security.ended(&connection.who(), ended, now);
         connection.server.counts.ended(connection.peer.carrier);
-        connection.server.connections.lock().remove(&connection.id);
+        connection.server.sessions.remove(connection);
         connection.server.inbox.send(Work::Ended { connection: Arc::clone(connection) });
         connection.ticket.lock().take();
     }

@@ -14,6 +14,7 @@ use crate::observed::Observed;
 use crate::origins::Origins;
 use crate::receipt::Receipts;
 use crate::security_log::{Refused as Why, SecurityLog, Who};
+use crate::sessions::Sessions;
 use crate::statistics::Statistics;
 use crate::verifier::Trusted;
 use crate::writer::{Job, Writer};
@@ -21,23 +22,24 @@ use crate::{clock, dev_token, entropy};
 use data_encoding::BASE32_DNSSEC;
 use parking_lot::{Mutex, RwLock};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use tidings_adapters::carrier::CarrierKind;
 use tidings_adapters::gateway::{Admission as Asked, Gateway, Peer, Refused};
-use tidings_adapters::http::{Api, AuditAnswer, AuditQuestion, Caller, Question, Reached, Reading, Work as Kind};
+use tidings_adapters::http::{
+    AccessQuestion, Api, AuditAnswer, AuditQuestion, Caller, Question, Reached, Reading, Work as Kind,
+};
 use tidings_engine::admission::{Admission, Refusal, RequestKind, TicketId};
 use tidings_engine::command::{Command, Outcome, Request};
 use tidings_engine::cursor::{Cursor, CursorKind};
 use tidings_engine::drain::{Drain, DrainSettings};
 use tidings_engine::grant::{Grant, Right};
-use tidings_engine::ids::{Position, StreamId, Time};
-use tidings_engine::keys::Keys;
+use tidings_engine::ids::{Position, Time};
+use tidings_engine::keys::{Keys, TenantTag};
 use tidings_engine::limits::Limits;
 use tidings_engine::rejection::Rejection;
-use tidings_engine::session::{Input, Session, SessionContext};
+use tidings_engine::session::{Session, SessionContext};
 use tidings_engine::tickets::IssuedTicket;
 use tidings_wire::{CloseCode, Receipt, ReplyCode};
 use tokio::sync::oneshot;
@@ -85,9 +87,13 @@ pub struct Server {
     pub(crate) statistics: Statistics,
     /// The way to the log for auditors.
     pub(crate) auditing: Auditing,
-    /// Everyone who is in, to be told when this server leaves.
-    pub(crate) connections: Mutex<HashMap<ConnectionId, Weak<Connection>>>,
-    context: Arc<SessionContext>,
+    /// Everyone who is in.
+    pub(crate) sessions: Sessions,
+    /// What all sessions share.
+    pub(crate) context: Arc<SessionContext>,
+    /// What names of sessions are made with: of this process alone.
+    pub(crate) session_tag: TenantTag,
+    /// Reads the log.
     pub(crate) reader: tidings_engine::log::LogReader,
     /// Loads the keys that issuers publish.
     pub(crate) issuers: Arc<Issuers>,
@@ -108,7 +114,7 @@ pub struct Server {
     leaving: Mutex<Option<Drain>>,
     pub(crate) is_read_only: bool,
     /// Whose first sight was recorded, so that reading need not wait for the writer.
-    observed: Mutex<Observed>,
+    pub(crate) observed: Mutex<Observed>,
     /// Whoever this is behind: connections hold the server.
     own: Weak<Self>,
 }
@@ -139,7 +145,8 @@ impl Server {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let (keys, verifier) = (Arc::clone(&parts.keys), Arc::new(parts.trusted.verifier));
         let auditing = Auditing::new(parts.reader.clone(), Arc::clone(&keys), parts.epoch, &parts.limits);
-        let context = Arc::new(SessionContext::new(keys, verifier, parts.limits, parts.epoch));
+        let context = SessionContext::new(keys, verifier, parts.limits, parts.epoch);
+        let context = Arc::new(context.with_access(parts.inbox.access().clone()));
         let issuers = Issuers::start(Arc::clone(&context), parts.trusted.places);
         Arc::new_cyclic(|own| Self {
             keys: parts.keys,
@@ -150,7 +157,8 @@ impl Server {
             statistics: parts.statistics,
             is_read_only: parts.is_read_only,
             auditing,
-            connections: Mutex::default(),
+            sessions: Sessions::default(),
+            session_tag: TenantTag(*parts.session_seed.first_chunk().expect("a tag is shorter than the seed")),
             context,
             issuers,
             reader: parts.reader,
@@ -191,18 +199,6 @@ impl Server {
         self.observed.lock().forget(grant.stream);
     }
 
-    /// Ends the sessions of a person who was erased: they stand for somebody who is no more. Whoever comes with the same
-    /// token later is a new person.
-    pub(crate) fn end_sessions_of(&self, subject: StreamId) {
-        self.observed.lock().forget(subject);
-        let connections: Vec<_> = self.connections.lock().values().filter_map(Weak::upgrade).collect();
-        let theirs = |connection: &Arc<Connection>| connection.grant().is_some_and(|grant| grant.stream == subject);
-        for connection in connections.into_iter().filter(theirs) {
-            self.security.revoked(&connection.who(), "erasure");
-            connection.give(Input::Close(CloseCode::TokenRevoked));
-        }
-    }
-
     /// The cursor after an event, for the grant's tenant.
     pub(crate) fn cursor_at(&self, grant: &Grant, position: Position) -> String {
         let chain = self.reader.chain_prefix(position).unwrap_or_default();
@@ -212,7 +208,7 @@ impl Server {
 
     /// Everyone who is in.
     pub(crate) fn all_connections(&self) -> Vec<Weak<Connection>> {
-        self.connections.lock().values().cloned().collect()
+        self.sessions.known()
     }
 
     /// Takes no more sessions from here on.
@@ -228,7 +224,7 @@ impl Server {
     /// Closes at once whoever is still in, each with its own delay, so that the next server is not stormed.
     pub(crate) fn leave_at_once(&self, settings: &DrainSettings) {
         let now = clock::now();
-        let connections: Vec<_> = self.connections.lock().values().filter_map(Weak::upgrade).collect();
+        let connections = self.sessions.all();
         let drain = Drain::plan(connections.len(), settings, now);
         self.begin_leaving(drain.clone());
         for (index, connection) in connections.iter().enumerate() {
@@ -316,10 +312,10 @@ impl Gateway for Server {
     fn open(&self, ticket: Ticket, peer: Peer) -> Driven {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (id, now) = (ConnectionId(number), clock::now());
-        let session = Session::new(&self.fresh_id(number), Arc::clone(&self.context), now);
+        let session = Session::new(&self.session_id(id), Arc::clone(&self.context), now);
         let own = self.own.upgrade().expect("whoever opens a connection holds the server");
         let connection = Arc::new(Connection::new(id, own, ticket, peer, session, now));
-        self.connections.lock().insert(id, Arc::downgrade(&connection));
+        self.sessions.insert(&connection);
         // It came in between, or on a connection that had its place before.
         if let Some(retry_after_ms) = self.leaves_in_ms() {
             connection.leave(retry_after_ms);
@@ -416,6 +412,19 @@ impl Api for Server {
             };
             self.security.limit_hit(&Who::caller(caller).with(Some(grant)), limit, now);
         })
+    }
+
+    async fn access(&self, grant: &Arc<Grant>, question: AccessQuestion) -> Result<Value, Rejection> {
+        // Tables in memory, and a few records, mostly still in the page cache: short enough for this thread.
+        self.managed(grant, question)
+    }
+
+    fn token_lifetime_ms_max(&self) -> i64 {
+        self.context.limits().token_lifetime_ms_max
+    }
+
+    fn new_secret(&self) -> Result<String, Rejection> {
+        crate::sessions::fresh_secret()
     }
 
     fn cursor(&self, grant: &Grant, position: Position) -> String {

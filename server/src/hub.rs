@@ -7,7 +7,7 @@ use tidings_engine::ids::StreamId;
 use tidings_projections::{Owner, Target};
 
 /// Names a connection within this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
 type Followers = HashMap<ConnectionId, Arc<Connection>>;

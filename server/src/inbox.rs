@@ -11,7 +11,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::content::Contents;
-use crate::erasing::Erased;
+use crate::erasing::Gone;
 use crate::hub::Hub;
 use crate::reading;
 use crate::writer::Reply;
@@ -20,13 +20,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tidings_adapters::http::{Question, Reading};
+use tidings_engine::access::AccessInForce;
 use tidings_engine::command::Outcome;
 use tidings_engine::cursor::{Cursor, CursorKind};
+use tidings_engine::engine::Engine;
 use tidings_engine::event::{Event, Recorded};
 use tidings_engine::grant::Grant;
 use tidings_engine::ids::Position;
 use tidings_engine::keys::{Keys, TenantTag};
-use tidings_engine::log::LogReader;
+use tidings_engine::log::{LogReader, Storage};
 use tidings_engine::rejection::Rejection;
 use tidings_engine::request::Page;
 use tidings_engine::session::Stream;
@@ -146,6 +148,7 @@ pub enum Work {
 #[derive(Clone)]
 pub struct Inbox {
     queue: Sender<Work>,
+    access: AccessInForce,
 }
 
 impl Inbox {
@@ -153,6 +156,11 @@ impl Inbox {
     pub fn send(&self, work: Work) {
         // The thread ends after everything else: what comes later has nobody to tell.
         let _ = self.queue.send(work);
+    }
+
+    /// What every token is held against: it knows what the thread has seen.
+    pub(crate) const fn access(&self) -> &AccessInForce {
+        &self.access
     }
 
     /// A commit is durable.
@@ -170,13 +178,14 @@ impl Inbox {
 ///
 /// # Errors
 /// The log cannot be read to its end, or the system gives no thread.
-pub fn start(
-    reader: LogReader,
+pub fn start<S: Storage>(
+    engine: &Engine<S>,
     config: &Config,
     keys: Arc<Keys>,
     ending: watch::Sender<Ending>,
-    erased: mpsc::UnboundedSender<Erased>,
+    gone: mpsc::UnboundedSender<Gone>,
 ) -> std::io::Result<(Inbox, JoinHandle<()>)> {
+    let (reader, access) = (engine.reader(), AccessInForce::new(engine.state().access().clone()));
     let inbox_bytes = usize::try_from(config.memory.inboxes.0).unwrap_or(usize::MAX);
     let folding = Folding::open(reader.clone(), &config.data.join(BLOCKS_FOLDER), inbox_bytes, clock::now())?;
     let (queue, waiting) = channel();
@@ -190,10 +199,11 @@ pub fn start(
         keys,
         epoch,
         ending,
-        erased,
+        access: access.clone(),
+        gone,
     };
     let thread = thread::Builder::new().name("inbox".to_owned()).spawn(move || thread.run(&waiting))?;
-    Ok((Inbox { queue }, thread))
+    Ok((Inbox { queue, access }, thread))
 }
 
 /// What the thread owns.
@@ -206,7 +216,8 @@ pub(crate) struct InboxThread {
     pub(crate) keys: Arc<Keys>,
     pub(crate) epoch: u64,
     ending: watch::Sender<Ending>,
-    erased: mpsc::UnboundedSender<Erased>,
+    access: AccessInForce,
+    gone: mpsc::UnboundedSender<Gone>,
 }
 
 impl InboxThread {
@@ -298,7 +309,11 @@ impl InboxThread {
             if let Event::SubjectErased { subject, key, .. } = recorded.facts.event {
                 self.contents.clear();
                 // The node ends: then nobody's session is left either.
-                let _ = self.erased.send(Erased { subject, key });
+                let _ = self.gone.send(Gone::Erased { subject, key });
+            }
+            // Before a revocation is answered: from here on nobody is let in by what was revoked.
+            if self.access.apply(recorded) {
+                let _ = self.gone.send(Gone::Revoked);
             }
             self.contents.keep(recorded);
             self.fan_out(recorded);

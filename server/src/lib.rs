@@ -32,6 +32,7 @@ pub mod reload;
 pub mod saving;
 pub mod secrets;
 pub mod security_log;
+pub mod sessions;
 mod statistics;
 pub mod telemetry;
 pub mod tls;

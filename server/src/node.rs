@@ -217,8 +217,8 @@ impl Node {
         trusted.notes.iter().for_each(|note| info!("{note}"));
         let (ended, ending) = watch::channel(Ending::NotYet);
         let reader = engine.reader();
-        let (tell_erased, erased) = mpsc::unbounded_channel();
-        let inboxes = inbox::start(engine.reader(), &config, Arc::clone(&keys), ended, tell_erased);
+        let (tell_gone, gone) = mpsc::unbounded_channel();
+        let inboxes = inbox::start(&engine, &config, Arc::clone(&keys), ended, tell_gone);
         let (inbox, inbox_thread) = inboxes.map_err(StartError::of_folding)?;
         let epoch = engine.epoch();
         let adopted = engine.state().checkpoint_key().copied();
@@ -251,7 +251,7 @@ impl Node {
             security: SecurityLog::new(config.security_log.addresses),
             statistics: Statistics::new(config.data.clone(), certificate.clone()),
         });
-        tokio::spawn(erasing::reach(Arc::clone(&server), redaction, erased));
+        tokio::spawn(erasing::reach(Arc::clone(&server), redaction, gone));
         let host = Host::new(Arc::clone(&server));
         let files = if is_dev { Assets { files: assets::ASSETS.to_vec() } } else { Assets::default() };
         let router = http::router(Arc::clone(&server), host.clone(), files);

@@ -221,6 +221,11 @@ impl SecurityLog {
     }
 }
 
+/// An address as anybody may be shown it: without its end.
+pub(crate) fn neighbourhood(address: IpAddr) -> String {
+    Neighbourhood::of(address).to_string()
+}
+
 /// A number of lines left out, where there were any.
 fn some(left_out: u64) -> Option<u64> {
     Some(left_out).filter(|count| *count > 0)

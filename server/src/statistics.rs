@@ -8,7 +8,6 @@ use crate::telemetry::resident_bytes;
 use crate::tls::Certificate;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tidings_engine::ids::Time;
 use tracing::{info, warn};
@@ -83,7 +82,7 @@ impl Server {
 
     fn sample_connections(&self) {
         let mut standing: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
-        let connections: Vec<_> = self.connections.lock().values().filter_map(Weak::upgrade).collect();
+        let connections = self.sessions.all();
         for connection in &connections {
             let (carrier, queued_bytes, behind) = connection.standing();
             let sum = standing.entry(carrier).or_default();

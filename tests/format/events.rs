@@ -1,6 +1,6 @@
 //! An example of every type of event, together with every word that an event can hold.
 
-use tidings_engine::event::{Audience, AuditedRead, Content, Event, Published};
+use tidings_engine::event::{Audience, AuditedRead, Content, Event, Published, RevokedTokens};
 use tidings_engine::grant::Role;
 use tidings_engine::ids::{Position, StreamId, Time};
 use tidings_engine::item::{Filter, Mark};
@@ -10,7 +10,8 @@ use tidings_wire::Severity;
 pub(crate) fn examples() -> Vec<Event> {
     let of_tenants = [tenant_created(), subject_observed(), published(), retracted(), marked(), all_marked()];
     let of_trust = [erased(), audited(), key_adopted()];
-    of_tenants.into_iter().chain(of_trust).flatten().collect()
+    let of_access = [revoked(), key_created(), key_revoked()];
+    of_tenants.into_iter().chain(of_trust).chain(of_access).flatten().collect()
 }
 
 /// A notification with all that a content can hold.
@@ -124,4 +125,23 @@ fn audited() -> Vec<Event> {
 fn key_adopted() -> Vec<Event> {
     let adopted = |public, endorsement| Event::CheckpointKeyAdopted { public, endorsement };
     vec![adopted([0xed; 32], vec![]), adopted([0xee; 32], vec![0x51; 64])]
+}
+
+fn revoked() -> Vec<Event> {
+    let issued_before = Time(1_769_850_000_000);
+    let all = [
+        RevokedTokens::Token { id: [0x1d; 16] },
+        RevokedTokens::Subject { subject: StreamId([1; 16]), issued_before },
+        RevokedTokens::Tenant { issued_before },
+    ];
+    all.map(|which| Event::TokensRevoked { which, until: Time(1_769_936_405_000) }).into()
+}
+
+fn key_created() -> Vec<Event> {
+    let created = |roles, expires| Event::ApiKeyCreated { hash: [0x5e; 32], roles, expires };
+    vec![created(vec![Role::Service], None), created(Role::ALL.into(), Some(Time(1_769_936_400_000)))]
+}
+
+fn key_revoked() -> Vec<Event> {
+    vec![Event::ApiKeyRevoked { key: Position(7) }]
 }

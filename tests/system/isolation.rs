@@ -4,14 +4,17 @@
 //! The matrix is made from the table of routes, the frames, the commands and the roles. A new kind of any of them does not
 //! compile here before it has its row.
 
+#[path = "isolation/frames.rs"]
+mod frames;
 #[path = "../support/system/mod.rs"]
 #[allow(dead_code, reason = "each test of the release binary uses its own part")]
 mod system;
 
+use frames::{KINDS, frames, row};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
-use system::caller::Caller;
+use system::caller::{Caller, text};
 use system::conversation::{CARRIERS, Conversation, json_of};
 use system::server::{Launch, Server};
 use system::sure;
@@ -19,10 +22,7 @@ use system::tokens::Signer;
 use tidings_adapters::http::{Access, BulkMarking, Operation, ROUTES, Route};
 use tidings_client::{Answer, Transport};
 use tidings_engine::grant::{Right, Role};
-use tidings_wire::{
-    BulkMark, ClientFrame, CommandFrame, Erase, Fetch, Hello, InboxName, Marked, PageQuery, Publish, Retract,
-    ServerFrame, SubscribeTo,
-};
+use tidings_wire::{ClientFrame, Fetch, InboxName, PageQuery, ServerFrame};
 
 /// Rates and places that this many requests do not exceed.
 const UNLIMITED: &str = "
@@ -48,6 +48,10 @@ struct Names {
     person: String,
     /// Of somebody of the tenant.
     token: String,
+    /// Of a key of the tenant.
+    key: String,
+    /// Of an open session of ada's.
+    session: String,
 }
 
 /// How a request that names something of another's is answered.
@@ -76,6 +80,8 @@ struct World {
     foreign: Names,
     /// Nobody's.
     absent: Names,
+    /// Ada's session, which nobody may end.
+    _open: Conversation,
 }
 
 impl World {
@@ -85,11 +91,23 @@ impl World {
         let signer = Signer::dev(&data);
         let service = Caller::new(&server.addresses, &signer.token("acme", "billing", "service"));
         let ada = signer.token("acme", "ada", "user");
-        let (_, beginning) = Conversation::follow(&server.addresses, Transport::WebSocket, &ada, InboxName::Me).await;
+        let (open, beginning) =
+            Conversation::follow(&server.addresses, Transport::WebSocket, &ada, InboxName::Me).await;
         let id = service.publish(&json!("ada"), "for ada alone").await;
         let tenant_id = service.publish(&json!({"type": "tenant"}), "for acme alone").await;
-        let foreign =
-            Names { id, tenant_id, cursor: beginning.cursor, tenant: "acme".into(), person: "ada".into(), token: ada };
+        let admin = Caller::new(&server.addresses, &signer.token("acme", "anna", "tenant_admin"));
+        let key = admin.ask("POST", "/v1/keys", Some(&json!({})), 201).await["data"]["id"].take();
+        let sessions = admin.ask("GET", "/v1/sessions?subscriberId=ada", None, 200).await["data"].take();
+        let foreign = Names {
+            id,
+            tenant_id,
+            cursor: beginning.cursor,
+            tenant: "acme".into(),
+            person: "ada".into(),
+            token: ada,
+            key: text(&key),
+            session: text(&sessions[0]["id"]),
+        };
         let absent = Names {
             id: never_was(&foreign.id),
             tenant_id: never_was(&foreign.tenant_id),
@@ -97,8 +115,10 @@ impl World {
             tenant: "nowhere".into(),
             person: "nobody".into(),
             token: signer.token("nowhere", "ada", "user"),
+            key: never_was(&foreign.key),
+            session: never_was(&foreign.session),
         };
-        Self { server, signer, foreign, absent }
+        Self { server, signer, foreign, absent, _open: open }
     }
 
     fn caller(&self, tenant: &str, subject: &str, role: Role) -> Caller {
@@ -174,6 +194,14 @@ fn asked(route: &Route, names: &Names) -> Vec<Asked> {
                 one(path, None, Verdict::AsAbsent, inbox_right(route, inbox))
             }))
         }
+        Operation::Revoke
+        | Operation::Revocations
+        | Operation::CreateKey
+        | Operation::Keys
+        | Operation::RevokeKey
+        | Operation::Sessions
+        | Operation::EndSessions
+        | Operation::EndSession => access_asked(route, names),
         Operation::MarkOne(_) => both(|_| None, Verdict::NotFound),
         Operation::MarkMany(marking) => {
             let verdict = match marking {
@@ -183,6 +211,29 @@ fn asked(route: &Route, names: &Names) -> Vec<Asked> {
             };
             both(|id| Some(json!({"notificationIds": [id]})), verdict)
         }
+    }
+}
+
+/// Every way in which a route about who is let in can name something.
+fn access_asked(route: &Route, names: &Names) -> Vec<Asked> {
+    let one = |path: String, body, verdict| Asked { path, body, verdict, right: None };
+    let named = |id: &str| one(route.path.replace("{id}", id), None, Verdict::NotFound);
+    let Names { tenant, key, session, .. } = names;
+    match route.operation {
+        Operation::Revoke => [json!({"all": true, "tenant": tenant}), json!({"jti": "t", "tenant": tenant})]
+            .map(|body| one(route.path.to_owned(), Some(body), Verdict::AsAbsent))
+            .into(),
+        Operation::CreateKey => {
+            let body = json!({"tenant": tenant, "roles": ["user"]});
+            vec![one(route.path.to_owned(), Some(body), Verdict::AsAbsent)]
+        }
+        Operation::Revocations | Operation::Keys => {
+            vec![one(format!("{}?tenant={tenant}", route.path), None, Verdict::AsAbsent)]
+        }
+        Operation::RevokeKey => vec![named(key)],
+        Operation::EndSession => vec![named(session)],
+        // In the caller's tenant nobody is called so, or nobody else may ask.
+        _ => vec![],
     }
 }
 
@@ -265,10 +316,14 @@ async fn every_route_answers_names_of_another_tenant_or_user_as_names_that_never
                     {
                         continue;
                     }
-                    // Who may audit the platform is told of every tenant, and of those that are none.
+                    // Who may audit or manage the platform is told of every tenant, and of those that are none.
                     let names_tenant = foreign.path.contains("tenant=acme")
                         || foreign.body.as_ref().is_some_and(|body| body.get("tenant").is_some());
-                    if role == Role::SuperAdmin && route.access == Access::Holder(Right::Audit) && names_tenant {
+                    let is_platforms = matches!(
+                        route.access,
+                        Access::Holder(Right::Audit | Right::ManageAccess) | Access::Authenticated
+                    );
+                    if role == Role::SuperAdmin && is_platforms && names_tenant {
                         continue;
                     }
                     compare(&caller, role, route, &foreign, &absent).await;
@@ -300,106 +355,6 @@ async fn compare(caller: &Caller, role: Role, route: &Route, foreign: &Asked, ab
         Verdict::AsAbsent => assert!(theirs.status >= 400, "{place}: {body}"),
     }
 }
-
-/// One frame of each kind that names something, in every way it can.
-fn frames(names: &Names) -> Vec<ClientFrame> {
-    let mut frames = vec![
-        ClientFrame::Hello(Hello {
-            token: String::new(),
-            ticket: None,
-            client: None,
-            subscribe: vec![SubscribeTo { inbox: InboxName::Me, from: Some(names.cursor.clone()) }],
-        }),
-        ClientFrame::Refresh { id: "1".into(), token: names.token.clone() },
-        ClientFrame::Unsubscribe { id: "1".into(), inbox: InboxName::Me },
-        ClientFrame::Ack { cursor: names.cursor.clone() },
-        ClientFrame::Ping,
-        ClientFrame::Pong,
-    ];
-    let from = Some(names.cursor.clone());
-    frames.push(ClientFrame::Subscribe { id: "1".into(), inbox: InboxName::Audit, from });
-    for inbox in [InboxName::Me, InboxName::Tenant] {
-        let from = Some(names.cursor.clone());
-        frames.push(ClientFrame::Subscribe { id: "1".into(), inbox: inbox.clone(), from });
-        for after in [&names.id, &names.tenant_id, &names.cursor] {
-            let query = PageQuery { after: Some(after.clone()), ..PageQuery::default() };
-            frames.push(ClientFrame::Fetch(Fetch { id: "1".into(), inbox: inbox.clone(), query }));
-        }
-    }
-    let commands = commands(names).into_iter();
-    frames.extend(commands.map(|command| ClientFrame::Command { id: "1".into(), command_id: None, command }));
-    frames
-}
-
-/// One command of each kind, in every way it can name something.
-fn commands(names: &Names) -> Vec<CommandFrame> {
-    let mut commands = Vec::new();
-    for inbox in [InboxName::Me, InboxName::Tenant] {
-        for id in [&names.id, &names.tenant_id] {
-            let marked = || Marked { notifications: vec![id.clone()], inbox: Some(inbox.clone()) };
-            commands.extend([
-                CommandFrame::MarkSeen(marked()),
-                CommandFrame::MarkUnseen(marked()),
-                CommandFrame::MarkRead(marked()),
-                CommandFrame::MarkUnread(marked()),
-                CommandFrame::Archive(marked()),
-                CommandFrame::Unarchive(marked()),
-                CommandFrame::Delete(marked()),
-            ]);
-        }
-        let bulk = || BulkMark { filter: None, up_to: Some(names.cursor.clone()), inbox: Some(inbox.clone()) };
-        commands.extend([
-            CommandFrame::MarkAllSeen(bulk()),
-            CommandFrame::MarkAllRead(bulk()),
-            CommandFrame::ArchiveAll(bulk()),
-            CommandFrame::ArchiveRead(bulk()),
-            CommandFrame::DeleteAll(bulk()),
-        ]);
-    }
-    let body = json!({"to": "ada", "body": "to another tenant", "tenant": names.tenant});
-    let publish: Publish = serde_json::from_value(body).unwrap();
-    commands.push(CommandFrame::Publish(Box::new(publish)));
-    let retract = |id: &String| CommandFrame::Retract(Retract { notification: id.clone() });
-    commands.extend([&names.id, &names.tenant_id].map(retract));
-    let subscriber_id = if names.tenant == "acme" { "ada" } else { "nobody" };
-    commands.push(CommandFrame::Erase(Erase { subscriber_id: subscriber_id.to_owned() }));
-    commands
-}
-
-/// How a frame that names something of another's is answered, and the kind's number. Without a wildcard: a new kind needs
-/// its row here, and with its number also in [`frames`] or [`commands`].
-fn row(frame: &ClientFrame) -> (usize, Option<Verdict>) {
-    match frame {
-        ClientFrame::Hello(_) => (0, None),
-        ClientFrame::Refresh { .. } => (1, Some(Verdict::AsAbsent)),
-        ClientFrame::Subscribe { .. } => (2, Some(Verdict::AsAbsent)),
-        ClientFrame::Unsubscribe { .. } => (3, None),
-        ClientFrame::Fetch(_) => (4, Some(Verdict::AsAbsent)),
-        ClientFrame::Ack { .. } => (5, None),
-        ClientFrame::Ping => (6, None),
-        ClientFrame::Pong => (7, None),
-        ClientFrame::Command { command, .. } => match command {
-            CommandFrame::MarkSeen(_) => (8, Some(Verdict::NotFound)),
-            CommandFrame::MarkUnseen(_) => (9, Some(Verdict::NotFound)),
-            CommandFrame::MarkRead(_) => (10, Some(Verdict::NotFound)),
-            CommandFrame::MarkUnread(_) => (11, Some(Verdict::NotFound)),
-            CommandFrame::Archive(_) => (12, Some(Verdict::NotFound)),
-            CommandFrame::Unarchive(_) => (13, Some(Verdict::NotFound)),
-            CommandFrame::Delete(_) => (14, Some(Verdict::NotFound)),
-            CommandFrame::MarkAllSeen(_) => (15, Some(Verdict::AsAbsent)),
-            CommandFrame::MarkAllRead(_) => (16, Some(Verdict::AsAbsent)),
-            CommandFrame::ArchiveAll(_) => (17, Some(Verdict::AsAbsent)),
-            CommandFrame::ArchiveRead(_) => (18, Some(Verdict::AsAbsent)),
-            CommandFrame::DeleteAll(_) => (19, Some(Verdict::AsAbsent)),
-            CommandFrame::Publish(_) => (20, Some(Verdict::AsAbsent)),
-            CommandFrame::Retract(_) => (21, Some(Verdict::NotFound)),
-            CommandFrame::Erase(_) => (22, Some(Verdict::AsAbsent)),
-        },
-    }
-}
-
-/// Kinds of frames and commands.
-const KINDS: usize = 23;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_frame_answers_names_of_another_tenant_as_names_that_never_were() {

@@ -7,6 +7,7 @@ import { openCarrier } from './connector.js';
 import { Inbox } from './inbox.js';
 import { newCommandId, Requests, TidingsError } from './requests.js';
 import { Session } from './session.js';
+import { SessionsApi } from './sessions-api.js';
 import { TabSharing } from './tab-sharing.js';
 import { renewAfterMs, TokenSource } from './tokens.js';
 import { listenToPage } from './wakeups.js';
@@ -71,6 +72,9 @@ export class TidingsClient extends EventTarget {
   #subscribed = new Set();
   #nextId = 1;
   #stopListening;
+  #sessionsApi;
+  /** Name of the session, once it was welcomed. @type {string | undefined} */
+  #sessionId;
 
   /** @param {ClientOptions} options */
   constructor({ token, url, inboxes = ['me'], carrier = 'auto', share, environment = {} }) {
@@ -89,6 +93,11 @@ export class TidingsClient extends EventTarget {
     this.#requests = new Requests(clock);
     const canShare = share !== undefined && this.#environment.locks && this.#environment.BroadcastChannel;
     this.#tabs = canShare ? new TabSharing(`${this.#baseUrl} ${share}`, this.#environment) : null;
+    this.#sessionsApi = new SessionsApi({
+      baseUrl: this.#baseUrl,
+      fetch: /** @type {any} */ (this.#environment).fetch,
+      token: () => this.#tokens.next(),
+    });
     for (const name of inboxes) this.#addInbox(name);
     this.#stopListening = listenToPage({
       wake: () => this.#wake(),
@@ -171,6 +180,30 @@ export class TidingsClient extends EventTarget {
     return this.#requests.make({ type: 'command', command, commandId: newCommandId(), ...fields });
   }
 
+  /**
+   * This person's sessions, on all devices. They are those of the server that answers.
+   * @returns {Promise<import('./sessions-api.js').SessionInfo[]>}
+   */
+  sessions() {
+    return this.#sessionsApi.list(this.#sessionId);
+  }
+
+  /**
+   * Ends all of this person's sessions but this client's own; without one that is online there is nothing to spare.
+   * @returns {Promise<number>} how many were ended
+   */
+  async endOtherSessions() {
+    if (this.#status !== 'online' || this.#sessionId === undefined) {
+      throw new TidingsError({ code: 'unavailable', message: 'there is no session to keep' });
+    }
+    return this.#sessionsApi.endOthers(this.#sessionId);
+  }
+
+  /** Ends one session. @param {string} id as `sessions()` names it */
+  endSession(id) {
+    return this.#sessionsApi.end(id);
+  }
+
   async #connect() {
     this.#drop();
     const attempt = new AbortController();
@@ -235,6 +268,7 @@ export class TidingsClient extends EventTarget {
   #welcomed(welcome) {
     const session = /** @type {Session} */ (this.#session);
     this.#unwelcomed = 0;
+    this.#sessionId = welcome.session;
     this.#setStatus('online', {});
     this.#emit('carrier', { carrier: session.carrier });
     this.#emit('welcome', welcome);
@@ -323,6 +357,7 @@ export class TidingsClient extends EventTarget {
     this.#attempt = null;
     this.#session?.close();
     this.#session = null;
+    this.#sessionId = undefined;
     this.#requests.offline();
     for (const inbox of this.#inboxes.values()) inbox.offline();
     if (wasOnline) this.#emit('carrier', { carrier: null });

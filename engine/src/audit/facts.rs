@@ -1,7 +1,7 @@
 //! The facts of each type of event. Without a wildcard: a new type does not compile before it says what auditors see of it.
 
 use super::View;
-use crate::event::{Audience, AuditedRead, Event, Published};
+use crate::event::{Audience, AuditedRead, Event, Published, RevokedTokens};
 use crate::grant::Role;
 use crate::item::Filter;
 use data_encoding::HEXLOWER;
@@ -34,6 +34,26 @@ pub(super) fn facts(event: &Event, own: Value, view: View<'_>) -> Value {
         }
         Event::CheckpointKeyAdopted { public, endorsement } => {
             json!({ "public": HEXLOWER.encode(public), "endorsement": HEXLOWER.encode(endorsement) })
+        }
+        Event::TokensRevoked { which, until } => json!({ "which": revoked(which), "until": until.rfc3339() }),
+        Event::ApiKeyCreated { hash, roles, expires } => json!({
+            "key": own,
+            "hash": HEXLOWER.encode(hash),
+            "roles": words(roles),
+            "expires": expires.map(|time| time.rfc3339()),
+        }),
+        Event::ApiKeyRevoked { key } => json!({ "key": view.place(*key) }),
+    }
+}
+
+fn revoked(which: &RevokedTokens) -> Value {
+    match which {
+        RevokedTokens::Token { id } => json!({ "type": "token", "id": HEXLOWER.encode(id) }),
+        RevokedTokens::Subject { subject, issued_before } => {
+            json!({ "type": "subject", "subject": subject, "issuedBefore": issued_before.rfc3339() })
+        }
+        RevokedTokens::Tenant { issued_before } => {
+            json!({ "type": "tenant", "issuedBefore": issued_before.rfc3339() })
         }
     }
 }

@@ -62,6 +62,7 @@ mod tests {
             token_id: None,
             issued: None,
             expires: Time(i64::MAX),
+            credential: crate::grant::Credential::Token,
         }
     }
 

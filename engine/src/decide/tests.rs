@@ -30,6 +30,7 @@ fn grant(tenant: &str, subject: &str, role: Role) -> Arc<Grant> {
         token_id: None,
         issued: None,
         expires: NOW.plus(3_600_000),
+        credential: crate::grant::Credential::Token,
     })
 }
 

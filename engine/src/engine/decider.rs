@@ -334,6 +334,9 @@ fn done(events: &[Arc<Recorded>]) -> Done {
         Event::SubjectErased { .. } => Answer::Erased,
         Event::AuditRead { .. } => Answer::AuditRecorded { tenant: last.envelope.tenant },
         Event::CheckpointKeyAdopted { .. } => Answer::Recorded,
+        Event::TokensRevoked { .. } => Answer::TokensRevoked,
+        Event::ApiKeyCreated { .. } => Answer::KeyCreated,
+        Event::ApiKeyRevoked { .. } => Answer::KeyRevoked,
     };
     Done { answer, position, replayed: false }
 }

@@ -24,6 +24,7 @@ fn grant(keys: &Keys, roles: &[Role]) -> Grant {
         token_id: None,
         issued: None,
         expires: Time(i64::MAX),
+        credential: crate::grant::Credential::Token,
     }
 }
 

@@ -28,6 +28,7 @@ fn grant(keys: &Keys, role: Role) -> Arc<Grant> {
         token_id: None,
         issued: None,
         expires: Time(i64::MAX),
+        credential: crate::grant::Credential::Token,
     })
 }
 

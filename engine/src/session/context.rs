@@ -1,10 +1,11 @@
+use crate::access::{AccessInForce, SECRET_PREFIX};
 use crate::grant::Grant;
 use crate::ids::Time;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::rejection::Rejection;
 use crate::tickets::{IssuedTicket, TICKET_ENTROPY_BYTES, Tickets};
-use crate::token::Verifier;
+use crate::token::{TokenError, Verifier};
 use parking_lot::Mutex;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,6 +16,8 @@ pub struct SessionContext {
     pub keys: Arc<Keys>,
     /// Identity of the log.
     pub epoch: u64,
+    /// Revoked tokens and keys of services.
+    access: AccessInForce,
     in_force: RwLock<InForce>,
     tickets: Mutex<Tickets>,
 }
@@ -28,10 +31,42 @@ struct InForce {
 
 impl SessionContext {
     /// A context that verifies tokens with `verifier` and holds sessions to `limits` until they are replaced.
+    /// Nothing is revoked, and there is no API key.
     #[must_use]
     pub fn new(keys: Arc<Keys>, verifier: Arc<Verifier>, limits: Limits, epoch: u64) -> Self {
         let in_force = RwLock::new(InForce { verifier, limits: Arc::new(limits) });
-        Self { keys, epoch, in_force, tickets: Mutex::default() }
+        Self { keys, epoch, access: AccessInForce::default(), in_force, tickets: Mutex::default() }
+    }
+
+    /// The same with what is revoked, and with API keys.
+    #[must_use]
+    pub fn with_access(self, access: AccessInForce) -> Self {
+        Self { access, ..self }
+    }
+
+    /// What a token or the secret of an API key permits at `now`: the one way in, on every carrier.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn authenticate(&self, token: &str, now: Time) -> Result<Grant, TokenError> {
+        if token.starts_with(SECRET_PREFIX) {
+            let grant = self.access.read(|access| access.grant_of(&self.keys, token, now));
+            return grant.ok_or(TokenError::UnknownApiKey);
+        }
+        let grant = self.verifier().verify(&self.keys, token, now)?;
+        if self.refuses(&grant) { Err(TokenError::Revoked) } else { Ok(grant) }
+    }
+
+    /// Whether what a grant was given for permits nothing any more.
+    #[must_use]
+    pub fn refuses(&self, grant: &Grant) -> bool {
+        self.access.read(|access| access.refuses(&self.keys, grant))
+    }
+
+    /// Revoked tokens and keys of services.
+    #[must_use]
+    pub const fn access(&self) -> &AccessInForce {
+        &self.access
     }
 
     /// Makes a ticket, worth one connection, for who holds `grant`.

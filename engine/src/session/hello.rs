@@ -108,7 +108,7 @@ impl Session {
                 None => self.refuse(CloseCode::Unauthenticated, "ticket"),
             };
         }
-        match self.context.verifier().verify(&self.context.keys, &hello.token, now) {
+        match self.context.authenticate(&hello.token, now) {
             Err(error) if error.source().is_some() => {
                 self.outputs.extend(error.source().map(|from| Output::LoadKeys { from }));
                 self.phase = Phase::Proving(Box::new(Unproven { hello, early: Early::default() }));
@@ -124,7 +124,7 @@ impl Session {
         }
         let Phase::Proving(unproven) = std::mem::replace(&mut self.phase, Phase::Hello) else { return };
         let Unproven { hello, early } = *unproven;
-        let verified = self.context.verifier().verify(&self.context.keys, &hello.token, now);
+        let verified = self.context.authenticate(&hello.token, now);
         self.on_verified(verified.map(Arc::new), hello, early);
     }
 
@@ -164,6 +164,8 @@ impl Session {
             Ok(()) | Err(Rejection::ReadOnly) => {}
             Err(Rejection::RateLimited { .. }) => return self.refuse(CloseCode::RateLimited, "observe_rate_limited"),
             Err(Rejection::Forbidden) => return self.refuse(CloseCode::Forbidden, "observe_forbidden"),
+            // Revoked, or erased, since the token was looked at.
+            Err(Rejection::Unauthenticated) => return self.refuse(CloseCode::TokenRevoked, "token_revoked"),
             Err(_) => return self.refuse(CloseCode::Internal, "observe_failed"),
         }
         let Phase::Observing(greeting) = std::mem::replace(&mut self.phase, Phase::Hello) else { return };
@@ -172,6 +174,10 @@ impl Session {
 
     fn open(&mut self, greeting: Greeting, now: Time) {
         let Greeting { grant, client, subscribe, early, .. } = greeting;
+        // Whoever ends the sessions of a revoked token looks at open ones: this one was not, a moment ago.
+        if self.context.refuses(&grant) {
+            return self.refuse(CloseCode::TokenRevoked, "token_revoked");
+        }
         self.phase = Phase::Open(Arc::clone(&grant));
         self.pinged = now;
         let welcome = ServerFrame::Welcome {

@@ -21,7 +21,7 @@ pub(super) struct Refresh {
 impl Session {
     /// Judges the token of a `refresh`, or has its key loaded before.
     pub(super) fn on_refresh(&mut self, id: String, token: String, now: Time) {
-        match self.context.verifier().verify(&self.context.keys, &token, now) {
+        match self.context.authenticate(&token, now) {
             // One token waits at a time: the session has one now, and the client may ask again.
             Err(error) if error.source().is_some() && self.refresh.is_some() => {
                 self.refuse_frame(Stream::Ordered, id, &Rejection::Unavailable);
@@ -39,7 +39,7 @@ impl Session {
         self.prove(now);
         if let Some(refresh) = self.refresh.take() {
             let Refresh { id, token } = *refresh;
-            let verified = self.context.verifier().verify(&self.context.keys, &token, now);
+            let verified = self.context.authenticate(&token, now);
             self.on_refreshed(id, verified);
         }
     }

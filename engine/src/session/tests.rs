@@ -3,3 +3,4 @@ mod flow;
 mod opening;
 mod refreshing;
 mod requests;
+mod revoked;

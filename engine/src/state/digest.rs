@@ -5,7 +5,7 @@ use crate::ids::{Position, StreamId};
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// What the digest is of, and in which form: another name whenever the form changes.
-const FORM: &[u8] = b"tidings state 1";
+const FORM: &[u8] = b"tidings state 2";
 
 /// Feeds a hash with fields, each of fixed length or with its length before it, so that no two states feed the same bytes.
 struct Feed(Context);
@@ -76,6 +76,24 @@ impl State {
         }
         feed.bytes(self.checkpoint_key.as_ref().map_or(&[], |key| key));
         feed.number(self.key_max);
+        feed.count(self.access.revocation_rows().count());
+        for (position, tenant, kind, id, issued_before, until, at) in self.access.revocation_rows() {
+            feed.number(position);
+            feed.0.update(&tenant);
+            feed.number(kind);
+            feed.0.update(&id);
+            [issued_before, until, at].into_iter().for_each(|time| feed.number(time.cast_unsigned()));
+        }
+        feed.count(self.access.key_rows().count());
+        for (position, tenant, hash, roles, expires, created) in self.access.key_rows() {
+            feed.number(position);
+            feed.number(tenant);
+            feed.0.update(&hash);
+            feed.number(roles);
+            feed.number(expires.unwrap_or(i64::MAX).cast_unsigned());
+            feed.number(u64::from(expires.is_some()));
+            feed.number(created.cast_unsigned());
+        }
         feed.0.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
     }
 }

@@ -32,6 +32,12 @@ pub enum FirstAnswer {
     Marked,
     /// A person was erased.
     Erased,
+    /// Tokens were revoked.
+    TokensRevoked,
+    /// A key was made at the position.
+    KeyCreated,
+    /// A key was revoked.
+    KeyRevoked,
 }
 
 /// The keys of the last 24 hours of recorded time, a bounded number for each tenant and for all, oldest out first.
@@ -87,6 +93,11 @@ enum List {
     All,
     Tenant,
 }
+
+/// Answers that came later, as numbers above every count of recipients.
+const TOKENS_REVOKED: u32 = u32::MAX;
+const KEY_CREATED: u32 = u32::MAX - 1;
+const KEY_REVOKED: u32 = u32::MAX - 2;
 
 const NOWHERE: u32 = u32::MAX;
 
@@ -287,6 +298,9 @@ impl Key {
             1 => FirstAnswer::Marked,
             2 => FirstAnswer::Erased,
             3 => FirstAnswer::Published { recipients: None },
+            TOKENS_REVOKED => FirstAnswer::TokensRevoked,
+            KEY_CREATED => FirstAnswer::KeyCreated,
+            KEY_REVOKED => FirstAnswer::KeyRevoked,
             number => FirstAnswer::Published { recipients: Some(number.saturating_sub(4)) },
         }
     }
@@ -296,6 +310,9 @@ impl Key {
             FirstAnswer::Retracted => 0,
             FirstAnswer::Marked => 1,
             FirstAnswer::Erased => 2,
+            FirstAnswer::TokensRevoked => TOKENS_REVOKED,
+            FirstAnswer::KeyCreated => KEY_CREATED,
+            FirstAnswer::KeyRevoked => KEY_REVOKED,
             FirstAnswer::Published { recipients: None } => 3,
             FirstAnswer::Published { recipients: Some(count) } => count.saturating_add(4),
         }
@@ -313,6 +330,9 @@ fn answer_of(event: &Event) -> Option<FirstAnswer> {
         Event::NotificationRetracted { .. } => Some(FirstAnswer::Retracted),
         Event::ItemsMarked { .. } | Event::AllItemsMarked { .. } => Some(FirstAnswer::Marked),
         Event::SubjectErased { .. } => Some(FirstAnswer::Erased),
+        Event::TokensRevoked { .. } => Some(FirstAnswer::TokensRevoked),
+        Event::ApiKeyCreated { .. } => Some(FirstAnswer::KeyCreated),
+        Event::ApiKeyRevoked { .. } => Some(FirstAnswer::KeyRevoked),
         Event::TenantCreated { .. }
         | Event::SubjectObserved { .. }
         | Event::AuditRead { .. }

@@ -5,6 +5,7 @@ use super::idempotency::Key;
 use super::inbox::{Inbox, Item};
 use super::streams::Stream;
 use super::tenant::{Kind, Notification, Retraction, Tenant};
+use crate::access::{KeyRow, RevocationRow};
 use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
 use crate::item::Flags;
 use crate::snapshot::{PartError, Sink, decode};
@@ -26,6 +27,8 @@ mod tag {
     pub(super) const AUDIENCE: u8 = 12;
     pub(super) const RETRACTIONS: u8 = 13;
     pub(super) const END: u8 = 14;
+    pub(super) const REVOCATIONS: u8 = 15;
+    pub(super) const API_KEYS: u8 = 16;
 }
 
 type Head = (u64, i64, u32, Option<[u8; 32]>);
@@ -50,6 +53,8 @@ impl State {
         });
         sink.parts(tag::INBOXES, inboxes, |(_, items)| items.len() + 12)?;
         sink.rows(tag::ANSWERS, self.answers.iter().map(|key| key.to_bytes()))?;
+        sink.parts(tag::REVOCATIONS, self.access.revocation_rows(), |_| 80)?;
+        sink.parts(tag::API_KEYS, self.access.key_rows(), |_| 80)?;
         sink.part(tag::END, &(self.streams.count() as u64, self.inboxes.count() as u64))
     }
 }
@@ -89,6 +94,7 @@ impl Restoring {
             }
             tag::NAMES => {
                 let names: Vec<(String, u32)> = decode(bytes)?;
+                names.iter().for_each(|(name, id)| state.access.name(TenantId(*id), name));
                 state.tenant_ids.extend(names.into_iter().map(|(name, id)| (name, TenantId(id))));
             }
             tag::ERASED => {
@@ -116,6 +122,14 @@ impl Restoring {
                 let tenant = Tenant { sequence, stream: stream.map(StreamId), ..Tenant::default() };
                 state.tenants.insert(TenantId(id), tenant);
                 self.tenant = Some(TenantId(id));
+            }
+            tag::REVOCATIONS => {
+                decode::<Vec<RevocationRow>>(bytes)?
+                    .into_iter()
+                    .try_for_each(|row| state.access.restore(row).ok_or(PartError))?;
+            }
+            tag::API_KEYS => {
+                decode::<Vec<KeyRow>>(bytes)?.into_iter().for_each(|row| state.access.restore_key(row));
             }
             tag::END => {
                 let counts = (state.streams.count() as u64, state.inboxes.count() as u64);

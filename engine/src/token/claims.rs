@@ -1,6 +1,6 @@
 use super::error::TokenError;
 use super::key::{Assertions, Tenants};
-use crate::grant::{Grant, Role};
+use crate::grant::{Credential, Grant, Role};
 use crate::ids::Time;
 use crate::keys::{Keys, StreamKind};
 use crate::limits::{NAME_BYTES_MAX, ROLES_COUNT_MAX, TOKEN_LEEWAY_MS, TOPICS_COUNT_MAX};
@@ -55,6 +55,7 @@ impl Claims<'_> {
             token_id: self.name("jti", "jti")?.map(str::to_owned),
             issued,
             expires,
+            credential: Credential::Token,
         })
     }
 

@@ -40,6 +40,12 @@ pub enum TokenError {
     /// Past its time.
     #[error("token has expired")]
     Expired,
+    /// It was revoked.
+    #[error("token was revoked")]
+    Revoked,
+    /// No API key has this secret, or none any more.
+    #[error("there is no API key with this secret")]
+    UnknownApiKey,
     /// Before its time.
     #[error("token is not valid yet")]
     NotYetValid,
@@ -108,6 +114,7 @@ impl TokenError {
         match self {
             Self::Expired => CloseCode::TokenExpired,
             Self::KeysUnavailable { .. } => CloseCode::Internal,
+            Self::Revoked => CloseCode::TokenRevoked,
             Self::TenantNotAllowed | Self::RoleNotAllowed { .. } => CloseCode::Forbidden,
             _ => CloseCode::Unauthenticated,
         }
@@ -134,6 +141,8 @@ impl TokenError {
             Self::KeysUnavailable { .. } => "token_keys_unavailable",
             Self::BadSignature => "token_bad_signature",
             Self::Expired => "token_expired",
+            Self::Revoked => "token_revoked",
+            Self::UnknownApiKey => "api_key_unknown",
             Self::NotYetValid => "token_not_yet_valid",
             Self::LifetimeTooLong { .. } => "token_lifetime_too_long",
             Self::MissingClaim { .. } => "token_missing_claim",

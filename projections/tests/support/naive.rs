@@ -34,7 +34,12 @@ impl Naive {
         let envelope = &recorded.envelope;
         let is_own = envelope.stream == place.stream();
         match &recorded.facts.event {
-            Event::TenantCreated { .. } | Event::AuditRead { .. } | Event::CheckpointKeyAdopted { .. } => {}
+            Event::TenantCreated { .. }
+            | Event::AuditRead { .. }
+            | Event::CheckpointKeyAdopted { .. }
+            | Event::TokensRevoked { .. }
+            | Event::ApiKeyCreated { .. }
+            | Event::ApiKeyRevoked { .. } => {}
             Event::SubjectErased { subject, .. } => {
                 if place.person.is_some() && *subject == place.stream() {
                     *self = Self::default();

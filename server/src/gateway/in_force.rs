@@ -22,10 +22,10 @@ impl Server {
 
     /// What a token permits. Where it names a key that is not there, the keys of its issuer are loaded before, if that is due.
     pub(super) async fn verified(&self, token: &str) -> Result<Grant, TokenError> {
-        let verdict = self.context.verifier().verify(&self.keys, token, clock::now());
+        let verdict = self.context.authenticate(token, clock::now());
         let Some(from) = verdict.as_ref().err().and_then(TokenError::source) else { return verdict };
         let Some(under_way) = self.issuers.ask(from) else { return verdict };
         under_way.ended().await;
-        self.context.verifier().verify(&self.keys, token, clock::now())
+        self.context.authenticate(token, clock::now())
     }
 }

@@ -87,5 +87,6 @@ fn grant(keys: &Keys, subject: &str, role: Role) -> Arc<Grant> {
         token_id: None,
         issued: None,
         expires: NOW.plus(3_600_000),
+        credential: tidings_engine::grant::Credential::Token,
     })
 }

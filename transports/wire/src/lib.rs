@@ -4,6 +4,7 @@
 //! one definition. Field names are camelCase on the wire, values are snake_case, times are RFC 3339 in UTC with
 //! milliseconds. Unknown fields are ignored; an unknown `type` is a protocol error.
 
+mod access;
 mod client;
 mod codes;
 mod inbox;
@@ -13,6 +14,7 @@ mod publish;
 mod server;
 pub mod varint;
 
+pub use access::{CreateKey, KeyShown, RevocationShown, Revoke, SessionShown};
 pub use client::{
     BulkMark, ClientFrame, CommandFrame, Fetch, FrameError, Hello, Marked, PageQuery, Retract, SubscribeTo, decode,
 };

@@ -1,6 +1,6 @@
 //! One event of every type, and of every shape that a type has.
 
-use crate::event::{Audience, AuditedRead, Content, Event, Facts, Published, Recorded};
+use crate::event::{Audience, AuditedRead, Content, Event, Facts, Published, Recorded, RevokedTokens};
 use crate::grant::Role;
 use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
 use crate::item::{Filter, Mark};
@@ -57,6 +57,15 @@ pub(super) fn events() -> Vec<Event> {
         Event::SubjectErased { subject: person, key: 77, fingerprint: [4; 16] },
         Event::CheckpointKeyAdopted { public: [5; 32], endorsement: Vec::new() },
         Event::CheckpointKeyAdopted { public: [5; 32], endorsement: vec![6; 64] },
+        Event::TokensRevoked { which: RevokedTokens::Token { id: [4; 16] }, until: Time(5_000) },
+        Event::TokensRevoked {
+            which: RevokedTokens::Subject { subject: person, issued_before: Time(4_000) },
+            until: Time(5_000),
+        },
+        Event::TokensRevoked { which: RevokedTokens::Tenant { issued_before: Time(4_000) }, until: Time(5_000) },
+        Event::ApiKeyCreated { hash: [7; 32], roles: vec![Role::Service], expires: None },
+        Event::ApiKeyCreated { hash: [7; 32], roles: Role::ALL.to_vec(), expires: Some(Time(6_000)) },
+        Event::ApiKeyRevoked { key: Position(8) },
     ];
     events.extend(reads.map(|what| {
         let (from, through) = (Position(1), Position(70_007));

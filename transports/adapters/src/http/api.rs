@@ -104,6 +104,45 @@ pub enum AuditQuestion {
     Verify(Scope),
 }
 
+/// Which part of a list.
+#[derive(Clone, Debug)]
+pub struct ListOf {
+    /// Whose.
+    pub scope: Scope,
+    /// Most entries, 1 to 100.
+    pub limit: usize,
+    /// Id of the last entry of the part before.
+    pub after: Option<String>,
+}
+
+/// What is asked about who is let in.
+#[derive(Clone, Debug)]
+pub enum AccessQuestion {
+    /// What is revoked, newest first. For who manages access.
+    Revocations(ListOf),
+    /// The keys of services, newest first. For who manages access.
+    Keys(ListOf),
+    /// The sessions of one person on this node.
+    Sessions {
+        /// Somebody else, for who manages access.
+        subscriber_id: Option<String>,
+        /// Which of them is the asker's own.
+        current: Option<String>,
+    },
+    /// Ends one session. Gives null.
+    EndSession {
+        /// Which.
+        id: String,
+    },
+    /// Ends the sessions of one person. Gives how many.
+    EndSessions {
+        /// Somebody else, for who manages access.
+        subscriber_id: Option<String>,
+        /// The one that goes on.
+        except: Option<String>,
+    },
+}
+
 /// Parts of an answer, each made when the one before has left. It ends early where the server can give no more.
 pub type AuditParts = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
@@ -170,6 +209,25 @@ pub trait Api: Send + Sync + 'static {
     /// # Errors
     /// As [`Tickets::issue`](tidings_engine::tickets::Tickets::issue).
     fn ticket(&self, grant: &Arc<Grant>, caller: &Caller) -> Result<IssuedTicket, Rejection>;
+
+    /// Answers a question about who is let in, or ends sessions.
+    ///
+    /// # Errors
+    /// `Forbidden` where it is not the grant's to ask; `NotFound` for a session out of its reach.
+    fn access(
+        &self,
+        grant: &Arc<Grant>,
+        question: AccessQuestion,
+    ) -> impl Future<Output = Result<Value, Rejection>> + Send;
+
+    /// How long a token may live, in milliseconds.
+    fn token_lifetime_ms_max(&self) -> i64;
+
+    /// A fresh secret of an API key.
+    ///
+    /// # Errors
+    /// `Internal`: the system gives no random bytes.
+    fn new_secret(&self) -> Result<String, Rejection>;
 
     /// The cursor of a position for the grant's tenant.
     fn cursor(&self, grant: &Grant, position: Position) -> String;

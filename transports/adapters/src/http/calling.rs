@@ -13,9 +13,10 @@ use serde::Serialize;
 use std::sync::Arc;
 use tidings_engine::command::Done;
 use tidings_engine::grant::{Grant, Right};
+use tidings_engine::keys::TenantTag;
 use tidings_engine::limits::{HTTP_BODY_BYTES_MAX, TOKEN_BYTES_MAX};
 use tidings_engine::rejection::Rejection;
-use tidings_engine::request;
+use tidings_engine::request::{self, Asker};
 use tidings_wire::{CommandFrame, InboxName, ReplyCode};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -81,6 +82,17 @@ impl<'a, A: Api> Call<'a, A> {
         Ok(self.api.submit(request).await?)
     }
 
+    /// Who asks to manage access.
+    pub(super) fn asker(&self) -> Asker<'_> {
+        let idempotency_key = self.idempotency_key.clone();
+        Asker { keys: self.api.keys(), grant: &self.grant, now: self.api.now(), idempotency_key }
+    }
+
+    /// What ids of the named tenant are made with; of the caller's own where none is named.
+    pub(super) fn tag(&self, tenant: Option<&str>) -> TenantTag {
+        tenant.map_or(self.grant.tenant_tag, |tenant| self.api.keys().tenant_tag(tenant))
+    }
+
     /// Asks the projections.
     pub(super) async fn read(&self, question: Question) -> Result<Reading, Refusal> {
         Ok(self.api.read(Arc::clone(&self.grant), question).await?)
@@ -115,12 +127,14 @@ const fn needed_right(access: Access, inbox: &InboxName) -> Option<Right> {
     }
 }
 
-/// The token; `None` where there is none, two, one of another scheme, or one that is too long to look at.
+/// The token or the secret of an API key, in either scheme; `None` where there is none, two, one of another scheme,
+/// or one that is too long to look at.
 pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
     let mut found = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (found.next(), found.next()) else { return None };
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") && token.len() <= TOKEN_BYTES_MAX).then_some(token)
+    let is_known = ["bearer", "apikey"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    (is_known && token.len() <= TOKEN_BYTES_MAX).then_some(token)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Rejection> {

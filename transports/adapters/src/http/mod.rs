@@ -2,6 +2,7 @@
 //!
 //! [`ROUTES`] is the one table that the router, the OpenAPI document and the tests of isolation are made from.
 
+mod access;
 mod api;
 mod assets;
 mod auditing;
@@ -13,6 +14,7 @@ mod erasing;
 mod eventing;
 mod marking;
 mod openapi;
+mod openapi_access;
 mod openapi_audit;
 mod page_query;
 mod probing;
@@ -30,7 +32,9 @@ mod surround;
 #[cfg(test)]
 mod tests;
 
-pub use api::{Api, AuditAnswer, AuditParts, AuditQuestion, Caller, Question, Reached, Reading, Work};
+pub use api::{
+    AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Caller, ListOf, Question, Reached, Reading, Work,
+};
 pub use assets::Assets;
 pub use openapi::openapi;
 pub use router::router;

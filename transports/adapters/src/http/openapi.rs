@@ -3,10 +3,10 @@
 use super::api::Work;
 use super::auditing::LINES_OF_JSON;
 use super::eventing::EVENT_STREAM;
-use super::openapi_audit;
 use super::problem::PROBLEM_JSON;
 use super::routes::{Access, Operation, Payload, Route, served};
 use super::schemas::schemas;
+use super::{openapi_access, openapi_audit};
 use serde_json::{Map, Value, json};
 use tidings_engine::grant::Right;
 
@@ -28,7 +28,11 @@ pub fn openapi(dev: bool) -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": {
-                "token": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A JWT, or the secret of an API key. ApiKey is taken as the scheme too.",
+                },
                 "ticket": { "type": "apiKey", "in": "query", "name": "ticket" },
             },
             "schemas": schemas(),
@@ -88,11 +92,11 @@ fn parameters(route: &Route) -> Vec<Value> {
         let schema = json!({ "type": "string" });
         parameters.push(json!({ "name": "id", "in": "path", "required": true, "schema": schema }));
     }
-    let is_audit = route.access == Access::Holder(Right::Audit);
-    parameters.extend(route.query.iter().map(|name| match is_audit {
-        true => openapi_audit::query_parameter(name),
-        false if route.operation == Operation::Events => events_parameter(name),
-        false => query_parameter(name),
+    parameters.extend(route.query.iter().map(|name| match route.access {
+        Access::Holder(Right::Audit) => openapi_audit::query_parameter(name),
+        Access::Holder(Right::ManageAccess) | Access::Authenticated => openapi_access::query_parameter(name),
+        _ if route.operation == Operation::Events => events_parameter(name),
+        _ => query_parameter(name),
     }));
     if route.operation == Operation::Events {
         let description = "Cursor to go on from; the id of the last event that arrived. It goes before `from`.";
@@ -100,7 +104,7 @@ fn parameters(route: &Route) -> Vec<Value> {
         parameters
             .push(json!({ "name": "Last-Event-ID", "in": "header", "description": description, "schema": schema }));
     }
-    if route.work == Work::Command {
+    if route.work == Work::Command && route.operation.is_command() {
         parameters.push(json!({
             "name": "Idempotency-Key",
             "in": "header",

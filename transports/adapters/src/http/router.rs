@@ -7,7 +7,7 @@ use super::openapi::openapi;
 use super::problem::Refusal;
 use super::routes::{Access, Operation, Route, served};
 use super::surround::surround;
-use super::{auditing, connecting, erasing, eventing, marking, probing, publishing, reading};
+use super::{access, auditing, connecting, erasing, eventing, marking, probing, publishing, reading};
 use crate::gateway::{Gateway, Host};
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -100,6 +100,14 @@ async fn answer_call<A: Api>(call: Call<'_, A>, operation: Operation) -> Result<
         Operation::AuditState => auditing::state(call).await,
         Operation::AuditReplay => auditing::replay(call).await,
         Operation::AuditVerify => auditing::verify(call).await,
+        Operation::Revoke => access::revoked(call).await,
+        Operation::Revocations => access::revocations(call).await,
+        Operation::CreateKey => access::key_created(call).await,
+        Operation::Keys => access::keys(call).await,
+        Operation::RevokeKey => access::key_revoked(call).await,
+        Operation::Sessions => access::sessions(call).await,
+        Operation::EndSessions => access::sessions_ended(call).await,
+        Operation::EndSession => access::session_ended(call).await,
         Operation::MarkOne(mark) => marking::one(call, mark).await,
         Operation::MarkMany(marking) => marking::many(call, marking).await,
         _ => Err(Rejection::Internal.into()),

@@ -128,8 +128,32 @@ pub enum Operation {
     AuditVerify,
     /// Gives the schema of a line of events.
     AuditSchema,
+    /// Revokes tokens.
+    Revoke,
+    /// Lists what is revoked.
+    Revocations,
+    /// Makes a key for a service.
+    CreateKey,
+    /// Lists the keys of services.
+    Keys,
+    /// Revokes a key.
+    RevokeKey,
+    /// Lists sessions.
+    Sessions,
+    /// Ends the sessions of one person.
+    EndSessions,
+    /// Ends one session.
+    EndSession,
     /// Signs a token for the demo page.
     DevToken,
+}
+
+impl Operation {
+    /// Whether it honours `Idempotency-Key`: what it does is a command to the log. Ending a session is none.
+    #[must_use]
+    pub const fn is_command(self) -> bool {
+        !matches!(self, Self::EndSessions | Self::EndSession)
+    }
 }
 
 /// One route.
@@ -205,6 +229,27 @@ const fn open(path: &'static str, operation: Operation, answer: &'static str, su
         answer: Some(answer),
         only_dev: false,
         operation,
+    }
+}
+
+const LISTED_QUERY: &[&str] = &["tenant", "limit", "after"];
+const SESSIONS_QUERY: &[&str] = &["subscriberId", "current"];
+const END_SESSIONS_QUERY: &[&str] = &["subscriberId", "except"];
+
+/// Reads what somebody manages who manages access.
+const fn managing(path: &'static str, operation: Operation, answer: &'static str, summary: &'static str) -> Route {
+    Route { access: Access::Holder(Right::ManageAccess), query: LISTED_QUERY, ..open(path, operation, answer, summary) }
+}
+
+/// Ends sessions of somebody who is the caller, or whom the caller manages.
+const fn ending(path: &'static str, operation: Operation, summary: &'static str) -> Route {
+    Route {
+        verb: Verb::Delete,
+        access: Access::Authenticated,
+        work: Work::Command,
+        status: 204,
+        answer: None,
+        ..open(path, operation, "", summary)
     }
 }
 
@@ -352,6 +397,49 @@ pub const ROUTES: &[Route] = &[
         "AuditReplayAnswer",
         "Verifies the tenant's events; for the platform every byte of the log.",
     ),
+    Route {
+        verb: Verb::Post,
+        access: Access::Authenticated,
+        work: Work::Command,
+        payload: Payload::Required("Revoke"),
+        status: 201,
+        ..open(
+            "/v1/revocations",
+            Operation::Revoke,
+            "RevokedAnswer",
+            "Has tokens permit nothing any more, and ends their sessions.",
+        )
+    },
+    managing("/v1/revocations", Operation::Revocations, "RevocationsAnswer", "What is revoked, newest first."),
+    Route {
+        verb: Verb::Post,
+        work: Work::Command,
+        query: &[],
+        payload: Payload::Required("CreateKey"),
+        status: 201,
+        ..managing("/v1/keys", Operation::CreateKey, "KeyAnswer", "Makes a key for a service; tells its secret once.")
+    },
+    managing("/v1/keys", Operation::Keys, "KeysAnswer", "The keys of services, newest first."),
+    Route {
+        verb: Verb::Delete,
+        work: Work::Command,
+        query: &["tenant"],
+        status: 204,
+        answer: None,
+        ..managing("/v1/keys/{id}", Operation::RevokeKey, "", "Has a key permit nothing any more.")
+    },
+    Route {
+        access: Access::Authenticated,
+        query: SESSIONS_QUERY,
+        ..open("/v1/sessions", Operation::Sessions, "SessionsAnswer", "The sessions of one person on this node.")
+    },
+    Route {
+        query: END_SESSIONS_QUERY,
+        status: 200,
+        answer: Some("EndedAnswer"),
+        ..ending("/v1/sessions", Operation::EndSessions, "Ends the sessions of one person, all or all but one.")
+    },
+    ending("/v1/sessions/{id}", Operation::EndSession, "Ends one session."),
     open("/v1/audit/events.schema.json", Operation::AuditSchema, "JsonSchema", "The JSON Schema of a line of events."),
     Route {
         verb: Verb::Post,

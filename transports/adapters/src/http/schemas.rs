@@ -1,6 +1,6 @@
 //! The schemas that the table of routes names.
 
-use super::openapi_audit;
+use super::{openapi_access, openapi_audit};
 use serde_json::{Value, json};
 
 /// Every schema by its name.
@@ -35,8 +35,10 @@ pub(super) fn schemas() -> Value {
         "Severity": { "enum": ["high", "medium", "low", "none"] },
         "Tags": tags(),
     });
-    if let (Value::Object(all), Value::Object(audit)) = (&mut schemas, openapi_audit::schemas()) {
-        all.extend(audit);
+    for more in [openapi_audit::schemas(), openapi_access::schemas()] {
+        if let (Value::Object(all), Value::Object(more)) = (&mut schemas, more) {
+            all.extend(more);
+        }
     }
     schemas
 }
@@ -53,7 +55,7 @@ pub(super) fn string() -> Value {
     json!({ "type": "string" })
 }
 
-fn strings() -> Value {
+pub(super) fn strings() -> Value {
     json!({ "type": "array", "items": string() })
 }
 

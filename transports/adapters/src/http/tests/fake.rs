@@ -2,7 +2,9 @@
 
 use crate::carrier::{CarrierEnd, Close, FrameFault, StreamKind};
 use crate::gateway::{Admission, Gateway, Peer, Protocol, Refused};
-use crate::http::{Api, AuditAnswer, AuditParts, AuditQuestion, Caller, Question, Reached, Reading, Work};
+use crate::http::{
+    AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Caller, Question, Reached, Reading, Work,
+};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -36,6 +38,7 @@ pub(super) struct Fake {
     pub(super) submitted: Mutex<Vec<Request>>,
     pub(super) asked: Mutex<Vec<Question>>,
     pub(super) audited: Mutex<Vec<AuditQuestion>>,
+    pub(super) managed: Mutex<Vec<AccessQuestion>>,
     pub(super) tokens: Mutex<Vec<Option<String>>>,
     pub(super) callers: Mutex<Vec<Caller>>,
     pub(super) requests: AtomicU64,
@@ -53,6 +56,7 @@ impl Fake {
             submitted: Mutex::default(),
             asked: Mutex::default(),
             audited: Mutex::default(),
+            managed: Mutex::default(),
             tokens: Mutex::default(),
             callers: Mutex::default(),
             requests: AtomicU64::new(0),
@@ -80,6 +84,7 @@ impl Fake {
             token_id: None,
             issued: None,
             expires: Time(i64::MAX),
+            credential: tidings_engine::grant::Credential::Token,
         }
     }
 
@@ -187,6 +192,25 @@ impl Api for Fake {
 
     fn ticket(&self, grant: &Arc<Grant>, _caller: &Caller) -> Result<IssuedTicket, Rejection> {
         Ok(IssuedTicket { text: format!("ticket-of-{}", grant.subject), expires: NOW.plus(30_000) })
+    }
+
+    async fn access(&self, _: &Arc<Grant>, question: AccessQuestion) -> Result<Value, Rejection> {
+        let answer = match &question {
+            AccessQuestion::EndSession { id } if id != "mine" => Err(Rejection::NotFound),
+            AccessQuestion::EndSession { .. } => Ok(Value::Null),
+            AccessQuestion::EndSessions { .. } => Ok(json!({ "ended": 1 })),
+            _ => Ok(json!([])),
+        };
+        self.managed.lock().push(question);
+        answer
+    }
+
+    fn token_lifetime_ms_max(&self) -> i64 {
+        3_600_000
+    }
+
+    fn new_secret(&self) -> Result<String, Rejection> {
+        Ok(tidings_engine::access::secret_text(&[7; 32]))
     }
 
     fn cursor(&self, _: &Grant, position: Position) -> String {

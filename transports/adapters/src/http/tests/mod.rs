@@ -1,5 +1,6 @@
 //! The router, driven without a socket.
 
+mod access;
 mod auditing;
 mod erasing;
 mod errors;
