@@ -22,6 +22,7 @@ pub mod keyring;
 pub mod keys;
 pub mod limits;
 pub mod log;
+mod parallel;
 pub mod proxies;
 pub mod rate;
 pub mod rejection;

@@ -4,17 +4,22 @@
 //! nothing: [`State::digest`] has none of them.
 
 mod chunks;
+mod differences;
 mod digest;
 mod idempotency;
 mod inbox;
 mod interned;
+mod numbers;
 mod parts;
+mod restoring;
+mod rows;
+mod runs;
 mod streams;
 mod tenant;
 mod topics;
 
 pub use idempotency::{First, FirstAnswer};
-pub(crate) use parts::Restoring;
+pub(crate) use restoring::{Piece, Restoring};
 
 use crate::access::Access;
 use crate::event::{Audience, Event, Published, Recorded};
@@ -197,7 +202,7 @@ impl State {
             }
             Event::ItemsMarked { mark, items } => {
                 self.change(number, id, |inbox, tenant| {
-                    inbox.mark(*mark, items.iter().filter_map(|item| tenant.ordinal(*item)));
+                    inbox.mark(*mark, items.iter().filter_map(|item| tenant.ordinal(*item)), tenant);
                 });
             }
             Event::AllItemsMarked { mark, filter, up_to } => {

@@ -5,6 +5,7 @@ use std::alloc::System;
 use tidings_engine::event::{Audience, Event, Facts, Published, Recorded};
 use tidings_engine::grant::Role;
 use tidings_engine::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
+use tidings_engine::item::{Filter, Flags, Mark};
 use tidings_engine::log::{Envelope, Stored};
 use tidings_engine::state::State;
 use tidings_wire::Severity;
@@ -49,8 +50,12 @@ fn observed(topic: &str) -> Event {
 }
 
 fn published(to: StreamId) -> Event {
+    published_to(Audience::People(vec![to]))
+}
+
+fn published_to(audience: Audience) -> Event {
     Event::NotificationPublished(Published {
-        audience: Audience::People(vec![to]),
+        audience,
         severity: Severity::Low,
         category: Some("build".to_owned()),
         tags: vec!["ci".to_owned()],
@@ -85,4 +90,28 @@ fn a_known_stream_takes_64_bytes_at_most_and_an_item_64_with_its_notification() 
     let each = (bytes() - before) / i64::try_from(items).unwrap();
     assert!((26..=64).contains(&each), "{each} bytes an item");
     assert_eq!(state.position(), Position(200_001 + items));
+    marks_cost_what_was_marked(&mut state, &bytes);
+}
+
+/// Who marks one item that everyone has, and then everything, takes over no copy of the list for everyone.
+fn marks_cost_what_was_marked(state: &mut State, bytes: &dyn Fn() -> i64) {
+    let (people, to_all) = (2_000, 9_000);
+    for _ in 0..to_all {
+        apply(state, TENANT, published_to(Audience::Tenant));
+    }
+    let (newest, before) = (state.position(), bytes());
+    for number in 0..people {
+        let items = vec![Position(newest.0 - number * 4)];
+        apply(state, person(number), Event::ItemsMarked { mark: Mark::Read, items });
+    }
+    let each = (bytes() - before) / i64::try_from(people).unwrap();
+    assert!((1..=128).contains(&each), "{each} bytes an inbox with a mark");
+    for number in 0..people {
+        let all = Event::AllItemsMarked { mark: Mark::Read, filter: Filter::default(), up_to: newest };
+        apply(state, person(number), all);
+        let tenant = TenantId(1);
+        assert!(state.item(tenant, person(number), newest).is_some_and(|flags| flags.has(Flags::READ)));
+    }
+    let each = (bytes() - before) / i64::try_from(people).unwrap();
+    assert!((1..=128).contains(&each), "{each} bytes an inbox of which everything is marked");
 }

@@ -4,11 +4,14 @@ mod support;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::sync::Arc;
 use support::{Place, person_stream, published, record, tenant_stream};
 use tidings_engine::event::{Audience, Event, Recorded};
 use tidings_engine::ids::{Position, TenantId};
 use tidings_engine::item::{Filter, Mark};
 use tidings_engine::limits::INBOX_ITEMS_MAX;
+use tidings_engine::log::{Log, LogOptions, MemoryStorage, Record};
+use tidings_engine::snapshot::Snapshots;
 use tidings_engine::state::State;
 use tidings_projections::Projections;
 
@@ -163,6 +166,49 @@ proptest! {
         let mut again = State::default();
         both.log.iter().for_each(|recorded| again.apply(recorded));
         prop_assert_eq!(again.digest(), both.state.digest());
+    }
+}
+
+/// The events in a log, in groups.
+fn logged(events: &[Recorded]) -> Log<MemoryStorage> {
+    let (mut log, _) = Log::open(MemoryStorage::new(), LogOptions::default(), [9; 16]).expect("memory holds it");
+    for group in events.chunks(500) {
+        let record = |event: &Recorded| Record {
+            envelope: event.envelope,
+            facts: event.facts.encode(),
+            content: event.content.clone(),
+        };
+        log.append(&group.iter().map(record).collect::<Vec<_>>()).expect("memory holds it");
+    }
+    log
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_state_from_a_snapshot_and_the_tail_is_that_of_the_whole_log(
+        steps in vec(step(), 1..25),
+        part in 0.0..1.0_f64,
+    ) {
+        let mut both = Both::default();
+        steps.iter().filter(|step| !matches!(step, Step::Look)).for_each(|step| both.step(step));
+        let log = logged(&both.log);
+        let (before, tail) = both.log.split_at((both.log.len() as f64 * part) as usize);
+        let mut saved = State::default();
+        before.iter().for_each(|recorded| saved.apply(recorded));
+        let snapshots = Snapshots::new(Arc::new(MemoryStorage::new()));
+        snapshots.write(&saved, &log.reader()).expect("memory holds it");
+        snapshots.read_ahead();
+        let (found, ignored) = snapshots.newest(&log.reader());
+        prop_assert!(ignored.is_empty());
+        let mut found = found.expect("it was written just now");
+        prop_assert_eq!(found.digest(), saved.digest());
+        tail.iter().for_each(|recorded| found.apply(recorded));
+        prop_assert_eq!(found.digest(), both.state.digest());
+        // And what `decide` sees of it is what is shown, also beyond the digest.
+        both.state = found;
+        both.check();
     }
 }
 

@@ -3,9 +3,11 @@
 //! A thread of its own writes, so that the inbox thread waits for no disk. What was handed over and is not written yet is read
 //! from memory.
 
+mod ahead;
 mod database;
 mod folding;
 
+pub use ahead::FoldingAhead;
 pub use folding::{Folding, LogOfBlocks};
 
 use database::BlockDatabase;

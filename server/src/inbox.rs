@@ -6,9 +6,8 @@
 
 use crate::audit_followers::AuditFollowers;
 use crate::auditing::{AuditPage, Following};
-use crate::blocks::{BLOCKS_FOLDER, Folding};
+use crate::blocks::Folding;
 use crate::clock;
-use crate::config::Config;
 use crate::connection::Connection;
 use crate::content::Contents;
 use crate::erasing::Gone;
@@ -174,20 +173,18 @@ impl Inbox {
     }
 }
 
-/// Has the inboxes ready, then starts the thread.
+/// Starts the thread, with the inboxes as of the log's head.
 ///
 /// # Errors
-/// The log cannot be read to its end, or the system gives no thread.
+/// The system gives no thread.
 pub fn start<S: Storage>(
     engine: &Engine<S>,
-    config: &Config,
+    folding: Folding,
     keys: Arc<Keys>,
     ending: watch::Sender<Ending>,
     gone: mpsc::UnboundedSender<Gone>,
 ) -> std::io::Result<(Inbox, JoinHandle<()>)> {
     let (reader, access) = (engine.reader(), AccessInForce::new(engine.state().access().clone()));
-    let inbox_bytes = usize::try_from(config.memory.inboxes.0).unwrap_or(usize::MAX);
-    let folding = Folding::open(reader.clone(), &config.data.join(BLOCKS_FOLDER), inbox_bytes, clock::now())?;
     let (queue, waiting) = channel();
     let epoch = reader.epoch();
     let thread = InboxThread {

@@ -207,7 +207,7 @@ impl Node {
         let orders = Orders::listen()?;
         let is_dev = profile == Profile::Development;
         let dev_key = if is_dev { Some(secrets::dev_key(&config.data)?) } else { None };
-        let (mut engine, keys) = opening::open(&config, profile, read_only)?;
+        let (mut engine, keys, folding) = opening::open_with_inboxes(&config, profile, read_only)?;
         let keeping = checkpoints::start(&mut engine, &config.data, &config.checkpoints, clock::now())?;
         let certificate = config.tls.as_ref().map_or_else(Certificate::self_signed, Certificate::read)?;
         let quic_options = quic_options(&config);
@@ -218,8 +218,8 @@ impl Node {
         let (ended, ending) = watch::channel(Ending::NotYet);
         let reader = engine.reader();
         let (tell_gone, gone) = mpsc::unbounded_channel();
-        let inboxes = inbox::start(&engine, &config, Arc::clone(&keys), ended, tell_gone);
-        let (inbox, inbox_thread) = inboxes.map_err(StartError::of_folding)?;
+        let folding = folding.finish().map_err(StartError::of_folding)?;
+        let (inbox, inbox_thread) = inbox::start(&engine, folding, Arc::clone(&keys), ended, tell_gone)?;
         let epoch = engine.epoch();
         let adopted = engine.state().checkpoint_key().copied();
         // Nothing is taken out of a log that nothing may be written to, nor put beside it.

@@ -18,10 +18,35 @@ pub struct Stamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) stamp: Stamp,
-    /// Bytes after the header.
-    pub(super) body_bytes: u64,
-    /// SHA-256 of them.
-    pub(super) body_hash: [u8; 32],
+    /// How many parts there are: the table after the header has a line for each, and the parts follow it.
+    pub(super) parts_count: u64,
+    /// SHA-256 of the table, which has that of each part.
+    pub(super) table_hash: [u8; 32],
+}
+
+/// A line of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) tag: u8,
+    pub(super) bytes: u32,
+    /// SHA-256 of the part.
+    pub(super) hash: [u8; 32],
+}
+
+impl Line {
+    pub(super) const BYTES: usize = 37;
+
+    pub(super) fn encode(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[0] = self.tag;
+        bytes[1..5].copy_from_slice(&self.bytes.to_le_bytes());
+        bytes[5..].copy_from_slice(&self.hash);
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8; Self::BYTES]) -> Self {
+        Self { tag: bytes[0], bytes: u32::from_le_bytes(field(bytes, 1)), hash: field(bytes, 5) }
+    }
 }
 
 impl Header {
@@ -38,8 +63,8 @@ impl Header {
         put(32, &epoch.to_le_bytes());
         put(40, &position.0.to_le_bytes());
         put(48, &chain.0);
-        put(80, &self.body_bytes.to_le_bytes());
-        put(88, &self.body_hash);
+        put(80, &self.parts_count.to_le_bytes());
+        put(88, &self.table_hash);
         let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
         bytes[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -54,8 +79,8 @@ impl Header {
                 position: Position(u64::from_le_bytes(field(bytes, 40))),
                 chain: Chain(field(bytes, 48)),
             },
-            body_bytes: u64::from_le_bytes(field(bytes, 80)),
-            body_hash: field(bytes, 88),
+            parts_count: u64::from_le_bytes(field(bytes, 80)),
+            table_hash: field(bytes, 88),
         };
         // Whatever is not exactly what would be written now is of no use.
         (header.encode() == *bytes).then_some(header)
@@ -72,5 +97,5 @@ const MAGIC: [u8; 8] = *b"TIDINGSS";
 /// The state that `decide` needs.
 const KIND_STATE: u32 = 1;
 /// Grows with every change of what the parts mean or of what `apply` does: an older snapshot is then folded anew.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 const CHECKSUM_AT: usize = 120;

@@ -6,6 +6,7 @@
 
 mod header;
 mod parts;
+mod reading;
 mod store;
 
 pub use header::Stamp;

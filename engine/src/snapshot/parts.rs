@@ -1,4 +1,4 @@
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{SHA256, digest};
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 
 /// Most bytes of a part: 4 MiB. What is read from a file never makes more memory than that at once.
@@ -28,25 +28,27 @@ pub(crate) fn decode<T: bincode::Decode<()>>(bytes: &[u8]) -> Result<T, PartErro
     }
 }
 
+/// Where parts go, each with its tag.
+type Take<'a, E> = dyn FnMut(u8, &[u8]) -> Result<(), E> + 'a;
+
 /// Takes the parts of a snapshot, one after the other. Each has a tag that says how to read it.
 pub(crate) struct Sink<'a, E> {
-    take: &'a mut dyn FnMut(&[u8]) -> Result<(), E>,
-    head: [u8; 5],
+    take: &'a mut Take<'a, E>,
 }
 
 impl<'a, E> Sink<'a, E> {
-    pub(super) fn new(take: &'a mut dyn FnMut(&[u8]) -> Result<(), E>) -> Self {
-        Self { take, head: [0; 5] }
+    pub(super) fn new(take: &'a mut Take<'a, E>) -> Self {
+        Self { take }
     }
 
     /// Adds a part.
     pub(crate) fn part(&mut self, tag: u8, value: &impl bincode::Encode) -> Result<(), E> {
-        let bytes = encode(value);
-        let length = u32::try_from(bytes.len()).expect("parts are a few megabytes at most");
-        self.head[0] = tag;
-        self.head[1..].copy_from_slice(&length.to_le_bytes());
-        (self.take)(&self.head)?;
-        (self.take)(&bytes)
+        (self.take)(tag, &encode(value))
+    }
+
+    /// Adds a part that is bytes already.
+    pub(crate) fn bytes(&mut self, tag: u8, bytes: &[u8]) -> Result<(), E> {
+        if bytes.is_empty() { Ok(()) } else { (self.take)(tag, bytes) }
     }
 
     /// Adds rows as parts of a moderate size; `bytes` tells about how many one takes.
@@ -69,37 +71,26 @@ impl<'a, E> Sink<'a, E> {
         if part.is_empty() { Ok(()) } else { self.part(tag, &part) }
     }
 
-    /// Adds rows of fixed size, which are bytes already.
-    pub(crate) fn rows<const N: usize>(&mut self, tag: u8, rows: impl Iterator<Item = [u8; N]>) -> Result<(), E> {
-        let mut part: Vec<u8> = Vec::with_capacity(PART_BYTES + N);
+    /// Adds rows of fixed size, `count` a part.
+    pub(crate) fn rows<const N: usize>(
+        &mut self,
+        tag: u8,
+        count: usize,
+        rows: impl Iterator<Item = [u8; N]>,
+    ) -> Result<(), E> {
+        let mut part: Vec<u8> = Vec::with_capacity(count * N);
         for row in rows {
             part.extend_from_slice(&row);
-            if part.len() >= PART_BYTES {
-                self.part(tag, &part)?;
+            if part.len() == count * N {
+                self.bytes(tag, &part)?;
                 part.clear();
             }
         }
-        if part.is_empty() { Ok(()) } else { self.part(tag, &part) }
+        self.bytes(tag, &part)
     }
 }
 
-/// Length and hash of a body as it is written or read.
-pub(super) struct Tally {
-    pub(super) bytes: u64,
-    hash: Context,
-}
-
-impl Tally {
-    pub(super) fn new() -> Self {
-        Self { bytes: 0, hash: Context::new(&SHA256) }
-    }
-
-    pub(super) fn add(&mut self, bytes: &[u8]) {
-        self.bytes += bytes.len() as u64;
-        self.hash.update(bytes);
-    }
-
-    pub(super) fn hash(self) -> [u8; 32] {
-        self.hash.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
-    }
+/// SHA-256 of these bytes.
+pub(super) fn hash(bytes: &[u8]) -> [u8; 32] {
+    digest(&SHA256, bytes).as_ref().try_into().expect("SHA-256 gives 32 bytes")
 }

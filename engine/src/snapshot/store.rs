@@ -1,17 +1,25 @@
-use super::header::{Header, Stamp};
-use super::parts::{PART_BYTES_MAX, Sink, Tally};
+use super::header::{Header, Line, Stamp};
+use super::parts::{Sink, hash};
+use super::reading::{Loaded, load};
 use crate::event::{DecodeError, Recorded};
 use crate::ids::Position;
 use crate::log::{LogError, LogReader, Storage, StorageError};
-use crate::state::{Restoring, State};
+use crate::state::State;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The snapshots of one log, in a folder of their own. Cheap to clone; who writes waits for whoever writes already.
 #[derive(Clone)]
 pub struct Snapshots {
     storage: Arc<dyn Storage>,
     writing: Arc<Mutex<()>>,
+    ahead: Arc<Mutex<Option<Ahead>>>,
+}
+
+/// A snapshot that was read before the log was open, or could not be.
+struct Ahead {
+    file: String,
+    loaded: Result<Loaded, IgnoredWhy>,
 }
 
 impl fmt::Debug for Snapshots {
@@ -69,7 +77,20 @@ impl Snapshots {
     /// The snapshots in a folder.
     #[must_use]
     pub fn new(storage: Arc<dyn Storage>) -> Self {
-        Self { storage, writing: Arc::default() }
+        Self { storage, writing: Arc::default(), ahead: Arc::default() }
+    }
+
+    /// Reads the newest snapshot beside whatever opens the log: [`Snapshots::newest`] takes it from here. Whether there is one.
+    pub fn read_ahead(&self) -> bool {
+        let newest = self.names().ok().and_then(|mut names| names.pop());
+        let ahead = newest.map(|file| Ahead { loaded: load(&*self.storage, &file), file });
+        let is_there = ahead.is_some();
+        *self.ahead() = ahead;
+        is_there
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Option<Ahead>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest snapshot that fits the log, with its position; and those that were passed by on the way.
@@ -82,8 +103,14 @@ impl Snapshots {
                 return (None, vec![Ignored { file: String::new(), why: error.into() }]);
             }
         };
+        // Of use once: the state is taken out of it, and later there may be another file of that name.
+        let mut ahead = self.ahead().take();
         for file in names.into_iter().rev() {
-            match self.read(&file, reader) {
+            let loaded = match ahead.take().filter(|ahead| ahead.file == file) {
+                Some(ahead) => ahead.loaded,
+                None => load(&*self.storage, &file),
+            };
+            match loaded.and_then(|loaded| loaded.state_of(reader)) {
                 Ok(state) => return (Some(state), ignored),
                 Err(why) => ignored.push(Ignored { file, why }),
             }
@@ -118,25 +145,37 @@ impl Snapshots {
             return Err(SnapshotError::Ahead(position));
         }
         let stamp = Stamp { log: reader.id(), epoch: reader.epoch(), position, chain: reader.chain_at(position)? };
-        let mut tally = Tally::new();
-        let mut count = |bytes: &[u8]| -> Result<(), StorageError> {
-            tally.add(bytes);
+        let (mut table, mut bytes) = (Vec::new(), 0);
+        let mut count = |tag: u8, part: &[u8]| -> Result<(), StorageError> {
+            let length = u32::try_from(part.len()).expect("parts are a few megabytes at most");
+            table.extend_from_slice(&Line { tag, bytes: length, hash: hash(part) }.encode());
+            bytes += u64::from(length);
             Ok(())
         };
         state.write_parts(&mut Sink::new(&mut count))?;
-        let header = Header { stamp, body_bytes: tally.bytes, body_hash: tally.hash() };
+        let parts_count = (table.len() / Line::BYTES) as u64;
+        let header = Header { stamp, parts_count, table_hash: hash(&table) };
+        let mut start = header.encode().to_vec();
+        start.append(&mut table);
         let _one_at_a_time = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.write_file(state, &header)?;
+        self.write_file(state, position, start, bytes)?;
         self.keep_newest()?;
         Ok(())
     }
 
-    fn write_file(&self, state: &State, header: &Header) -> Result<(), StorageError> {
+    /// Writes what stands before the parts, and then those, which are so many bytes.
+    fn write_file(
+        &self,
+        state: &State,
+        position: Position,
+        start: Vec<u8>,
+        parts_bytes: u64,
+    ) -> Result<(), StorageError> {
         let storage = &*self.storage;
-        storage.create(DRAFT, Header::BYTES as u64 + header.body_bytes)?;
-        let mut buffer = header.encode().to_vec();
+        storage.create(DRAFT, start.len() as u64 + parts_bytes)?;
+        let mut buffer = start;
         let mut at = 0;
-        let mut take = |bytes: &[u8]| {
+        let mut take = |_: u8, bytes: &[u8]| {
             buffer.extend_from_slice(bytes);
             if buffer.len() >= WRITE_BYTES {
                 storage.write_at(DRAFT, at, &buffer)?;
@@ -150,7 +189,7 @@ impl Snapshots {
             storage.write_at(DRAFT, at, &buffer)?;
         }
         storage.sync_data(DRAFT)?;
-        storage.rename(DRAFT, &file_name(header.stamp.position))?;
+        storage.rename(DRAFT, &file_name(position))?;
         storage.sync_directory("")
     }
 
@@ -189,70 +228,6 @@ impl Snapshots {
         // Positions have a fixed width in the name.
         names.sort_unstable();
         Ok(names)
-    }
-
-    fn read(&self, file: &str, reader: &LogReader) -> Result<State, IgnoredWhy> {
-        let storage = &*self.storage;
-        let file_bytes = storage.file_bytes(file)?;
-        let mut bytes = [0; Header::BYTES];
-        if file_bytes < Header::BYTES as u64 {
-            return Err(IgnoredWhy::Damaged);
-        }
-        storage.read_at(file, 0, &mut bytes)?;
-        let header = Header::decode(&bytes).ok_or(IgnoredWhy::Damaged)?;
-        if file_bytes - Header::BYTES as u64 != header.body_bytes {
-            return Err(IgnoredWhy::Damaged);
-        }
-        let Stamp { log, epoch, position, chain } = header.stamp;
-        let is_of_this_log = log == reader.id() && epoch <= reader.epoch();
-        if !is_of_this_log || !reader.chain_at(position).is_ok_and(|found| found == chain) {
-            return Err(IgnoredWhy::Foreign);
-        }
-        let state = self.body(file, &header)?;
-        if state.position() == position { Ok(state) } else { Err(IgnoredWhy::Damaged) }
-    }
-
-    /// Reads the parts while their hash is made: what they gave counts for nothing until the hash is right.
-    fn body(&self, file: &str, header: &Header) -> Result<State, IgnoredWhy> {
-        let mut body = Body { storage: &*self.storage, file, at: Header::BYTES as u64, left: header.body_bytes };
-        let (mut tally, mut restoring) = (Tally::new(), Restoring::default());
-        let mut part = Vec::new();
-        while body.left > 0 {
-            let mut head = [0; 5];
-            body.read(&mut head)?;
-            tally.add(&head);
-            let [tag, length @ ..] = head;
-            let length = u32::from_le_bytes(length) as usize;
-            if length > PART_BYTES_MAX {
-                return Err(IgnoredWhy::Damaged);
-            }
-            part.resize(length, 0);
-            body.read(&mut part)?;
-            tally.add(&part);
-            restoring.take(tag, &part).map_err(|_| IgnoredWhy::Damaged)?;
-        }
-        if tally.hash() != header.body_hash {
-            return Err(IgnoredWhy::Damaged);
-        }
-        restoring.finish().map_err(|_| IgnoredWhy::Damaged)
-    }
-}
-
-/// What is left of a body.
-struct Body<'a> {
-    storage: &'a dyn Storage,
-    file: &'a str,
-    at: u64,
-    left: u64,
-}
-
-impl Body<'_> {
-    fn read(&mut self, into: &mut [u8]) -> Result<(), IgnoredWhy> {
-        let count = into.len() as u64;
-        self.left = self.left.checked_sub(count).ok_or(IgnoredWhy::Damaged)?;
-        self.storage.read_at(self.file, self.at, into)?;
-        self.at += count;
-        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ pub(super) struct Chunks<T> {
 }
 
 /// Items of a chunk. A power of two, so that a chunk that doubles its room ends with exactly so much.
-const CHUNK_COUNT: usize = 1_024;
+pub(super) const CHUNK_COUNT: usize = 1_024;
 
 impl<T> Default for Chunks<T> {
     fn default() -> Self {
@@ -24,6 +24,23 @@ impl<T> Chunks<T> {
             Some(last) => last.push(item),
             None => self.chunks.push(vec![item]),
         }
+    }
+
+    /// Adds items in chunks as [`Chunks::of_rows`] makes them. Whether they fit: only the last chunk of all may have room.
+    #[must_use]
+    pub(super) fn append(&mut self, chunks: Vec<Vec<T>>) -> bool {
+        for chunk in chunks {
+            if chunk.len() > CHUNK_COUNT || self.chunks.last().is_some_and(|last| last.len() < CHUNK_COUNT) {
+                return false;
+            }
+            self.chunks.push(chunk);
+        }
+        true
+    }
+
+    /// Items as chunks, all of which are full but the last.
+    pub(super) fn of_rows<R>(rows: &[R], item: impl Fn(&R) -> T) -> Vec<Vec<T>> {
+        rows.chunks(CHUNK_COUNT).map(|rows| rows.iter().map(&item).collect()).collect()
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&T> {

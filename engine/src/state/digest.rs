@@ -141,8 +141,9 @@ impl Feed {
 
     fn inbox(&mut self, tenant: &Tenant, inbox: &Inbox) {
         self.number(inbox.retractions());
-        self.count(inbox.items().len());
-        for item in inbox.items() {
+        let items = inbox.shown(tenant);
+        self.count(items.len());
+        for item in items {
             let position: Position = tenant.position(item.ordinal);
             self.number(position.0);
             self.number({ item.flags }.0);

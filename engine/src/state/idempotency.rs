@@ -1,8 +1,8 @@
 use super::chunks::Chunks;
+use super::numbers::Numbers;
 use crate::event::{Audience, Event, Recorded};
 use crate::ids::{CommandHash, Position, TenantId, Time};
 use crate::limits::{IDEMPOTENCY_KEYS_NODE_MAX, IDEMPOTENCY_KEYS_TENANT_MAX, IDEMPOTENCY_MS_MAX};
-use hashbrown::HashTable;
 use std::collections::HashMap;
 
 /// What a command that carried a key was first answered.
@@ -48,7 +48,7 @@ pub enum FirstAnswer {
 pub(super) struct Idempotency {
     keys: Chunks<Key>,
     /// Numbers of keys by command.
-    numbers: HashTable<u32>,
+    numbers: Numbers,
     /// First of the places that are free, linked by `next`.
     free: u32,
     all: Ends,
@@ -119,13 +119,23 @@ impl Idempotency {
     fn with_limits(tenant_max: u32, node_max: u32) -> Self {
         Self {
             keys: Chunks::default(),
-            numbers: HashTable::new(),
+            numbers: Numbers::default(),
             free: NOWHERE,
             all: Ends::EMPTY,
             tenants: HashMap::new(),
             tenant_max,
             node_max,
         }
+    }
+
+    /// Keys as they were, oldest first.
+    pub(super) fn restored(keys: Chunks<Key>) -> Self {
+        let mut restored = Self { numbers: Numbers::of(&keys, |key| hash(key.command)), keys, ..Self::default() };
+        (0..restored.keys.count()).filter_map(|number| u32::try_from(number).ok()).for_each(|number| {
+            restored.link(List::All, number);
+            restored.link(List::Tenant, number);
+        });
+        restored
     }
 
     pub(super) fn get(&self, tenant: TenantId, command: CommandHash, now: Time) -> Option<First> {
@@ -181,8 +191,8 @@ impl Idempotency {
         }
         let number = self.place(key);
         let keys = &self.keys;
-        let rehash = |number: &u32| keys.get(*number as usize).map_or(0, |key| hash(key.command));
-        self.numbers.insert_unique(hash(key.command), number, rehash);
+        let rehash = |number| keys.get(number as usize).map_or(0, |key| hash(key.command));
+        self.numbers.insert(hash(key.command), number, rehash);
         self.link(List::All, number);
         self.link(List::Tenant, number);
     }
@@ -203,9 +213,7 @@ impl Idempotency {
 
     fn forget(&mut self, number: u32) {
         let command = self.key(number).command;
-        if let Ok(entry) = self.numbers.find_entry(hash(command), |found| *found == number) {
-            entry.remove();
-        }
+        self.numbers.remove(hash(command), number);
         self.unlink(List::All, number);
         self.unlink(List::Tenant, number);
         let free = self.free;
@@ -271,8 +279,8 @@ impl Idempotency {
     }
 
     fn number(&self, command: CommandHash) -> Option<u32> {
-        let is_it = |number: &u32| { self.key(*number).command } == command;
-        self.numbers.find(hash(command), is_it).copied()
+        let is_it = |number| { self.key(number).command } == command;
+        self.numbers.find(hash(command), is_it)
     }
 }
 

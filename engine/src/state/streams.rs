@@ -1,7 +1,7 @@
 use super::chunks::Chunks;
+use super::numbers::Numbers;
 use crate::grant::Role;
 use crate::ids::{Revision, StreamId, TenantId};
-use hashbrown::HashTable;
 
 /// What is known of one stream: 44 bytes.
 ///
@@ -49,31 +49,27 @@ const _: () = assert!(Role::ALL.len() <= 16, "every role has a bit");
 
 /// All streams, each by a number that is an accident of the order of events.
 ///
-/// Ids are keyed hashes or random, so that their own bytes do for a hash. The table is in parts that grow one by one: no
-/// event waits until places for a million streams are found anew.
-#[derive(Debug)]
+/// Ids are keyed hashes or random, so that their own bytes do for a hash.
+#[derive(Debug, Default)]
 pub(super) struct Streams {
-    parts: Vec<HashTable<u32>>,
+    numbers: Numbers,
     streams: Chunks<Stream>,
 }
 
-const PARTS_COUNT: usize = 256;
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self { parts: vec![HashTable::new(); PARTS_COUNT], streams: Chunks::default() }
-    }
-}
-
 impl Streams {
+    /// Streams as they were, by their numbers.
+    pub(super) fn restored(streams: Chunks<Stream>) -> Self {
+        Self { numbers: Numbers::of(&streams, |stream| hash(stream.id)), streams }
+    }
+
     pub(super) fn count(&self) -> usize {
         self.streams.count()
     }
 
     /// The number of a stream that is known.
     pub(super) fn number(&self, id: StreamId) -> Option<usize> {
-        let is_it = |number: &u32| self.streams.get(*number as usize).is_some_and(|stream| stream.id == id);
-        self.parts[part(id)].find(hash(id), is_it).map(|number| *number as usize)
+        let is_it = |number| self.streams.get(number as usize).is_some_and(|stream| stream.id == id);
+        self.numbers.find(hash(id), is_it).map(|number| number as usize)
     }
 
     /// The number of a stream, which is this tenant's from now on when it is new.
@@ -82,13 +78,12 @@ impl Streams {
     }
 
     /// Adds a stream that is not known yet; its number.
-    pub(super) fn add(&mut self, stream: Stream) -> usize {
+    fn add(&mut self, stream: Stream) -> usize {
         let number = self.streams.count();
         let short = u32::try_from(number).expect("fewer streams than 2^32: each takes 44 bytes of memory");
         let streams = &self.streams;
-        let rehash = |number: &u32| streams.get(*number as usize).map_or(0, |stream| hash(stream.id));
-        let id = stream.id;
-        self.parts[part(id)].insert_unique(hash(id), short, rehash);
+        let rehash = |number| streams.get(number as usize).map_or(0, |stream| hash(stream.id));
+        self.numbers.insert(hash(stream.id), short, rehash);
         self.streams.push(stream);
         number
     }
@@ -105,10 +100,6 @@ impl Streams {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
         self.streams.iter()
     }
-}
-
-fn part(id: StreamId) -> usize {
-    usize::from(id.0[0])
 }
 
 fn hash(id: StreamId) -> u64 {

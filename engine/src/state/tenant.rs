@@ -114,6 +114,18 @@ impl Tenant {
         ({ found.position } == notification).then_some(u32::try_from(place).ok()?)
     }
 
+    /// Index in the list for everyone of the notification with an ordinal, if it is in there.
+    pub(super) fn entry(&self, ordinal: u32) -> Option<u32> {
+        let index = self.entries_before(ordinal);
+        (self.audience.get(index as usize) == Some(&ordinal)).then_some(index)
+    }
+
+    /// How many entries of the list for everyone are older than the notification with an ordinal.
+    pub(super) fn entries_before(&self, ordinal: u32) -> u32 {
+        let index = self.audience.partition_point(|found| *found < ordinal);
+        u32::try_from(index).expect("fewer entries than notifications")
+    }
+
     /// The notification with an ordinal.
     pub(super) fn notification(&self, ordinal: u32) -> Option<&Notification> {
         self.notifications.get(ordinal as usize)
@@ -150,6 +162,17 @@ impl<'a> Wanted<'a> {
         !notification.is_retracted()
             && self.filter.matches_states(flags, notification.created)
             && self.tenant.kinds.get(notification.kind()).is_some_and(|kind| self.matches_kind(kind))
+    }
+
+    /// Whether every item with these states matches, if that depends on nothing else.
+    pub(super) fn matches_all_of(&self, flags: Flags) -> Option<bool> {
+        let Filter { tags, severity, category, created_from, created_to, .. } = self.filter;
+        let is_of_states = tags.is_empty()
+            && severity.is_empty()
+            && category.is_none()
+            && created_from.is_none()
+            && created_to.is_none();
+        is_of_states.then(|| self.filter.matches_states(flags, Time::default()))
     }
 
     fn matches_kind(&self, kind: &Kind) -> bool {

@@ -93,14 +93,25 @@ impl Folding {
                 }
                 let from = projections.position();
                 folding.projections = projections;
-                match folding.fold_through(head)? {
-                    Ok(()) => info!(from = from.0, through = head.0, "inboxes ready"),
-                    Err(error) => folding.start_over(&error, head)?,
-                }
+                info!(from = from.0, "block store open");
+                folding.catch_up()?;
+                info!(from = from.0, through = head.0, "inboxes ready");
             }
             Err(error) => folding.hold_all(&error, head)?,
         }
         Ok(folding)
+    }
+
+    /// Applies what the log has beyond what was applied.
+    ///
+    /// # Errors
+    /// The log cannot be read to its end.
+    pub fn catch_up(&mut self) -> io::Result<()> {
+        let head = self.head();
+        match self.fold_through(head)? {
+            Ok(()) => Ok(()),
+            Err(error) => self.start_over(&error, head),
+        }
     }
 
     fn head(&self) -> Position {

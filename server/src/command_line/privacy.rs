@@ -83,7 +83,7 @@ struct Opened {
 
 fn open(sources: &Sources) -> Result<Opened, Exit> {
     let config = sources.load().map_err(|error| fail(Exit::Usage, &error))?;
-    let opened = opening::open(&config, Profile::Production, false).and_then(|(mut engine, keys)| {
+    let opened = opening::open(&config, Profile::Production, false, |_| Ok(())).and_then(|(mut engine, keys)| {
         // The receipt is signed by a key that the log has adopted.
         keys::adopt(&mut engine, &config.data, clock::now())?;
         let receipts = Receipts::of(&config.data, engine.state().checkpoint_key().copied())?;

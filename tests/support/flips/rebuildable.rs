@@ -49,7 +49,7 @@ const SNAPSHOT_FIELDS: [(&str, usize, usize); 8] = [
     ("snapshot: epoch", 32, 8),
     ("snapshot: position", 40, 8),
     ("snapshot: chain", 48, 32),
-    ("snapshot: body bytes, hash", 80, 40),
+    ("snapshot: parts, hash", 80, 40),
     ("snapshot: CRC", 120, 4),
 ];
 
