@@ -52,6 +52,16 @@ fn thread_time() -> Option<Duration> {
     text.split_ascii_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
+/// Time since midnight UTC, as log lines tell it.
+///
+/// # Panics
+/// On a machine whose clock is before 1970.
+#[must_use]
+pub fn time_of_day() -> Duration {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("this machine's clock is past 1970");
+    Duration::new(since.as_secs() % 86_400, since.subsec_nanos())
+}
+
 /// Seconds since 1970, as tokens have them.
 ///
 /// # Panics
