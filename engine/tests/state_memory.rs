@@ -95,23 +95,23 @@ fn a_known_stream_takes_64_bytes_at_most_and_an_item_64_with_its_notification() 
 
 /// Who marks one item that everyone has, and then everything, takes over no copy of the list for everyone.
 fn marks_cost_what_was_marked(state: &mut State, bytes: &dyn Fn() -> i64) {
-    let (people, to_all) = (2_000_u32, 9_000);
+    let (people, to_all) = (2_000, 9_000);
     for _ in 0..to_all {
         apply(state, TENANT, published_to(Audience::Tenant));
     }
     let (newest, before) = (state.position(), bytes());
     for number in 0..people {
-        let items = vec![Position(newest.0 - u64::from(number) * 4)];
-        apply(state, person(number.into()), Event::ItemsMarked { mark: Mark::Read, items });
+        let items = vec![Position(newest.0 - number * 4)];
+        apply(state, person(number), Event::ItemsMarked { mark: Mark::Read, items });
     }
-    let each = (bytes() - before) / i64::from(people);
+    let each = (bytes() - before) / i64::try_from(people).expect("a few people");
     assert!((1..=128).contains(&each), "{each} bytes an inbox with a mark");
     for number in 0..people {
         let all = Event::AllItemsMarked { mark: Mark::Read, filter: Filter::default(), up_to: newest };
-        apply(state, person(number.into()), all);
+        apply(state, person(number), all);
         let tenant = TenantId(1);
-        assert!(state.item(tenant, person(number.into()), newest).is_some_and(|flags| flags.has(Flags::READ)));
+        assert!(state.item(tenant, person(number), newest).is_some_and(|flags| flags.has(Flags::READ)));
     }
-    let each = (bytes() - before) / i64::from(people);
+    let each = (bytes() - before) / i64::try_from(people).expect("a few people");
     assert!((1..=128).contains(&each), "{each} bytes an inbox of which everything is marked");
 }

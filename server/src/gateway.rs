@@ -41,7 +41,7 @@ use tidings_engine::limits::Limits;
 use tidings_engine::rejection::Rejection;
 use tidings_engine::session::{Session, SessionContext};
 use tidings_engine::tickets::IssuedTicket;
-use tidings_wire::{CloseCode, Receipt, ReplyCode};
+use tidings_wire::{Receipt, ReplyCode};
 use tokio::sync::oneshot;
 
 /// Life of a token of the demo page: 12 hours.

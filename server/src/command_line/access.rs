@@ -57,7 +57,7 @@ impl Place {
     /// How the process ends, after saying why.
     pub(super) fn open(&self) -> Result<Local, Exit> {
         let config = self.sources.load().map_err(|error| fail(Exit::Usage, &error))?;
-        let opened = opening::open(&config, Profile::Production, false);
+        let opened = opening::open(&config, Profile::Production, false, |_| Ok(()));
         let (engine, keys) = opened.map_err(|error| fail(error.exit(), &error))?;
         let tenant = self.tenant.as_deref().unwrap_or_default();
         let grant = Grant {

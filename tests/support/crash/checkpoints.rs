@@ -40,7 +40,7 @@ impl Checkpoints {
     /// Signs what the log has come to at this turn, and keeps it; gives the name and the bytes of its file.
     ///
     /// # Errors
-    /// [`Refusal`]: none is promised then.
+    /// `Refusal`: none is promised then.
     pub fn keep(&mut self, reader: &LogReader, turn: usize) -> Result<(String, Vec<u8>), Refusal> {
         self.keep_at(reader, moment(turn))
     }
