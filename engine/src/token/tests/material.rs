@@ -1,6 +1,6 @@
 //! Which keys are taken as PEM.
 
-use super::pairs::{ec, ed, rsa};
+use super::pairs::{armoured, ec, ed, rsa};
 use super::{NOW, claims};
 use crate::keys::Keys;
 use crate::limits::Limits;
@@ -79,6 +79,17 @@ fn a_weak_key_the_wrong_half_and_what_is_no_key_are_refused() {
     assert_eq!(flaw(Algorithm::Rs256, RSA_1024), weak(1_024));
     assert_eq!(flaw(Algorithm::Rs256, RSA_2047), weak(2_047));
     assert_eq!(flaw(Algorithm::EdDsa, PRIVATE), Some(KeyFlaw::Private));
+    // More than a modulus and an exponent, after them or beside them, or a modulus that is no number.
+    let good = rsa().pkcs1_der();
+    let after = [&good[..], &[2, 1, 5]].concat();
+    let mut beside = after.clone();
+    beside[3] += 3;
+    let mut other = good.clone();
+    other[4] = 4;
+    for der in [after, beside, other] {
+        let pem = armoured("RSA PUBLIC KEY", &der);
+        assert_eq!(flaw(Algorithm::Rs256, &pem), Some(KeyFlaw::NotAKey), "{pem}");
+    }
     let two = format!("{}{}", ed().pem(), ed().pem());
     for (algorithm, pem) in [
         (Algorithm::Es256, P384),

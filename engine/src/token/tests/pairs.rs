@@ -36,7 +36,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
     BASE64URL_NOPAD.encode(bytes)
 }
 
-fn armoured(label: &str, der: &[u8]) -> String {
+pub(super) fn armoured(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", BASE64.encode(der))
 }
 
@@ -63,6 +63,12 @@ impl Pair {
     pub(super) fn pkcs1(&self) -> String {
         let Self::Rsa(pair) = self else { panic!("PKCS#1 is for RSA") };
         armoured("RSA PUBLIC KEY", pair.public_key().as_ref())
+    }
+
+    /// The DER of the same.
+    pub(super) fn pkcs1_der(&self) -> Vec<u8> {
+        let Self::Rsa(pair) = self else { panic!("PKCS#1 is for RSA") };
+        pair.public_key().as_ref().to_vec()
     }
 
     pub(super) fn jwk(&self, kid: &str) -> Value {

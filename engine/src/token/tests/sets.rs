@@ -95,6 +95,10 @@ fn a_set_gives_every_key_that_it_may_and_says_why_it_passes_others_by() {
         with(ed().jwk("d"), "x5c", json!(["anything"])),
     ];
     assert_eq!(parse(&good).unwrap().names(), ["r RS256", "e ES256", "d EdDSA"]);
+    let named = |kid: &str| {
+        parse(&[with(ed().jwk(kid), "use", json!("enc")), ec().jwk("e")]).unwrap().passed_by()[0].kid.clone()
+    };
+    assert_eq!((named("n"), named(&"k".repeat(KID_BYTES_MAX + 1))), (Some("n".to_owned()), None));
     let long = ed().jwk(&"k".repeat(KID_BYTES_MAX));
     assert!(parse(&[long]).is_ok());
 }
@@ -182,6 +186,7 @@ fn an_issuer_has_one_set_and_its_name_to_itself() {
     let new = |keys| Verifier::new(keys, "tenant".to_owned(), &Limits::default()).unwrap();
     let twice = Some(KeyError::IssuerTwice { issuer: "idp".to_owned() });
     let one = || issuer("idp", &[], &[ed().jwk("1")]);
+    assert_eq!(one().may.issuer.as_deref(), Some("idp"), "whoever picks its keys, its name is checked");
     assert_eq!(new(vec![]).with_issuers(vec![one(), one()]).err(), twice);
     let claiming = KeyConfig { issuer: Some("idp".to_owned()), ..alone() };
     assert_eq!(new(vec![claiming]).with_issuers(vec![one()]).err(), twice);
