@@ -84,7 +84,7 @@ fn a_weak_key_the_wrong_half_and_what_is_no_key_are_refused() {
     let after = [&good[..], &[2, 1, 5]].concat();
     let mut beside = after.clone();
     beside[3] += 3;
-    let mut other = good.clone();
+    let mut other = good;
     other[4] = 4;
     for der in [after, beside, other] {
         let pem = armoured("RSA PUBLIC KEY", &der);
