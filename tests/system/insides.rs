@@ -47,7 +47,7 @@ const TELLING: [&str; 40] = [
     "connection reset",
     "select ",
     "insert into",
-    "redb",
+    "redb:",
     "fdatasync",
     "fsync",
     "segment",
