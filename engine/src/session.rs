@@ -104,11 +104,16 @@ impl Session {
 
     /// Takes something that happened. Does nothing once the session has ended.
     pub fn handle(&mut self, input: Input<'_>, now: Time) {
+        if !self.has_ended() && matches!(input, Input::Frame { .. } | Input::Alive | Input::NotText) {
+            self.heard = now;
+        }
+        self.process(input, now);
+    }
+
+    /// [`Session::handle`] but for the sign of life: frames that waited for `welcome` were heard when they came.
+    fn process(&mut self, input: Input<'_>, now: Time) {
         if self.has_ended() {
             return;
-        }
-        if matches!(input, Input::Frame { .. } | Input::Alive | Input::NotText) {
-            self.heard = now;
         }
         // Not with every delta: that is the hot path of a broadcast.
         if matches!(input, Input::Frame { .. } | Input::Timeout) {

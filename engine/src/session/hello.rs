@@ -194,9 +194,9 @@ impl Session {
         self.say_drain();
         self.outputs.push_back(Output::Security(SecurityEvent::Authenticated { grant, client }));
         self.subscribe_from_hello(subscribe);
-        // `handle` and not `on_client_bytes`: each of them may end the session.
+        // `process` and not `on_client_bytes`: each of them may end the session.
         for (stream, bytes) in early.frames {
-            self.handle(Input::Frame { stream, bytes: &bytes }, now);
+            self.process(Input::Frame { stream, bytes: &bytes }, now);
         }
     }
 }

@@ -31,7 +31,7 @@ pub enum From {
 pub enum Step {
     /// The client says `hello` with one of the tokens, and follows an inbox from the start.
     Hello {
-        /// Which token, counted round.
+        /// Which token of the client's tenant, counted round.
         token: usize,
         /// What it follows.
         which: Which,

@@ -1,7 +1,7 @@
 //! A session with its client, its server, its writer and its clock, all of them played by a script.
 
 use super::bounds::Bounds;
-use super::cast::{NOW, context, cursor, foreign_cursor, token};
+use super::cast::{NOW, context, cursor, first_token, foreign_cursor, token};
 use super::reader::Reader;
 use super::server::{Feed, index, name};
 use super::step::{From, Step, Which};
@@ -82,7 +82,7 @@ impl World {
         match step {
             Step::Hello { token: which, which: inbox, from } => {
                 let subscribe = json!([{ "inbox": name(inbox), "from": self.from(inbox, from) }]);
-                self.say(false, &json!({ "type": "hello", "token": token(which), "subscribe": subscribe }));
+                self.say(false, &json!({ "type": "hello", "token": first_token(which), "subscribe": subscribe }));
             }
             Step::Bytes { fetch_stream, bytes } => self.bytes(fetch_stream, &bytes),
             Step::TooLarge => self.give(Input::TooLarge),

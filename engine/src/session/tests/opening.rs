@@ -124,6 +124,21 @@ fn no_place_and_no_record_end_the_session() {
 }
 
 #[test]
+fn frames_that_waited_for_welcome_were_heard_when_they_came() {
+    let mut fixture = Fixture::new(Limits::default());
+    fixture.send(&json!({"type": "hello", "token": token("ada", "user", 3_600_000)}));
+    fixture.send(&json!({"type": "ping"}));
+    fixture.wait(25_000);
+    fixture.give(Input::Admitted(Ok(())));
+    fixture.give(Input::Observed(Ok(())));
+    assert_eq!(fixture.types(), ["welcome", "pong"]);
+    fixture.wait(34_999);
+    assert_eq!(fixture.session.close(), None);
+    fixture.wait(1);
+    fixture.assert_closed(CloseCode::IdleTimeout);
+}
+
+#[test]
 fn frames_that_do_not_wait_for_welcome_are_kept_within_bounds() {
     let limits = Limits { commands_in_flight_max: 2, ..Limits::default() };
     let mut fixture = Fixture::new(limits);
