@@ -10,7 +10,7 @@ use tidings_benches::samples;
 use tidings_benches::stopwatch::Stopwatch;
 use tidings_engine::command::{Command, Request};
 use tidings_engine::engine::Engine;
-use tidings_engine::event::Audience;
+use tidings_engine::event::{Audience, Event};
 use tidings_engine::grant::{Grant, Role};
 use tidings_engine::ids::{Position, Time};
 use tidings_engine::item::{Filter, Mark};
@@ -135,10 +135,12 @@ impl Living {
         let published = (0..count).map(|index| self.publication(first + index));
         let published: Vec<Request> = published.collect();
         let events = self.commit(&published)?;
-        let marks = events.iter().zip(0_u64..).step_by(5).map(|(position, index)| {
-            let reader = samples::grant(&self.keys, &format!("user-{}", self.person(first + index)), Role::User);
+        let marks = events.iter().zip(first..).step_by(5);
+        // What is for everyone is not for people whom nobody has seen yet.
+        let marks = marks.filter(|(_, number)| !is_for_everyone(*number)).map(|(position, number)| {
+            let reader = samples::grant(&self.keys, &format!("user-{}", self.person(number)), Role::User);
             let request = samples::mark(&reader, Mark::Read, vec![*position]);
-            if index % 100 != 0 {
+            if number % 20 != 0 {
                 return request;
             }
             let inbox = tidings_engine::command::Inbox::Own;
@@ -151,30 +153,37 @@ impl Living {
         Ok(())
     }
 
-    /// Commits, and has the inboxes follow as a server does. Gives the positions of the events.
+    /// Commits, and has the inboxes follow as a server does. Gives the positions of what was published.
     fn commit(&mut self, requests: &[Request]) -> Result<Vec<Position>> {
         let now: Time = clock::now();
         let commit = self.engine.commit(requests, now)?;
-        ensure!(commit.outcomes.iter().all(Result::is_ok), "a sample was refused");
+        let refused = commit.outcomes.iter().find_map(|outcome| outcome.as_ref().err());
+        ensure!(refused.is_none(), "a sample was refused: {refused:?}");
         for recorded in &commit.events {
             self.folding.apply_live(recorded, &|_| false, &mut Vec::new())?;
         }
         self.folding.keep_house(&|_| false, now)?;
-        Ok(commit.events.iter().map(|event| event.envelope.position).collect())
+        let published = commit.events.iter().filter(|one| matches!(one.facts.event, Event::NotificationPublished(_)));
+        Ok(published.map(|event| event.envelope.position).collect())
     }
 
     const fn person(&self, number: u64) -> u64 {
         number.wrapping_mul(0x9E37_79B9) % self.people
     }
 
-    /// One in a hundred is for everyone, the rest for one person; one in ten has a key.
+    /// For everyone or for one person; one in ten has a key.
     fn publication(&self, number: u64) -> Request {
         let key = (number % 10 == 3).then(|| number.to_string());
         let direct = samples::publish(&self.keys, &self.service, self.person(number), key);
-        if number % 100 != 99 {
+        if !is_for_everyone(number) {
             return direct;
         }
         let everyone = samples::publication(Audience::Tenant);
         Request { command: Command::Publish(Box::new(everyone)), ..direct }
     }
+}
+
+/// One in a hundred is.
+const fn is_for_everyone(number: u64) -> bool {
+    number % 100 == 99
 }

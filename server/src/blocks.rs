@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use tidings_projections::{Batch, BlockStore, Edit, Shelf, StoreError};
+use tracing::info;
 
 /// Folder of the block store within the data directory.
 pub const BLOCKS_FOLDER: &str = "blocks";
@@ -88,6 +89,9 @@ impl FileBlocks {
 impl Opened {
     fn new(path: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
         let database = Arc::new(BlockDatabase::open(path, cache_bytes)?);
+        if database.was_walked() {
+            info!("the block store was not closed in order, and was read whole");
+        }
         let queue = Arc::new(Queue::default());
         let (writes, waiting) = (Arc::clone(&database), Arc::clone(&queue));
         let thread = thread::Builder::new().name("blocks".to_owned()).spawn(move || waiting.write_all(&writes));
