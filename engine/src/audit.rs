@@ -36,6 +36,7 @@ pub const EVENT_TYPES: &[(u16, &str)] = &[
     (10, "TokensRevoked"),
     (11, "ApiKeyCreated"),
     (12, "ApiKeyRevoked"),
+    (13, "ConsentChanged"),
 ];
 
 /// Who reads.

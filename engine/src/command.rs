@@ -1,6 +1,6 @@
 //! What a caller asks to change, parsed and within its limits.
 
-use crate::event::{Audience, AuditedRead, Content, Published, RevokedTokens};
+use crate::event::{Audience, AuditedRead, Channel, Content, Published, RevokedTokens};
 use crate::grant::{Grant, Role};
 use crate::ids::{Position, StreamId, TenantId, Time};
 use crate::item::{Filter, Mark};
@@ -106,6 +106,25 @@ pub enum Command {
         /// The key: the position of its creation.
         key: Position,
     },
+    /// Records that a person allows something, or no more.
+    ChangeConsent(Box<ConsentWanted>),
+}
+
+/// A consent to record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentWanted {
+    /// The person's stream.
+    pub subject: StreamId,
+    /// What is allowed or not.
+    pub channel: Channel,
+    /// For items of which category; for all others when absent.
+    pub category: Option<String>,
+    /// Whether it is allowed.
+    pub given: bool,
+    /// Which text the person was shown.
+    pub text_version: Option<String>,
+    /// What for.
+    pub purpose: Option<String>,
 }
 
 impl Command {
@@ -122,8 +141,10 @@ impl Command {
 
     /// What it may use of a disk that is full: erasure, retraction and administration must not be stopped by it.
     #[must_use]
-    pub const fn room_for(&self) -> RoomFor {
+    pub fn room_for(&self) -> RoomFor {
         match self {
+            // Nobody is kept from taking a consent back.
+            Self::ChangeConsent(wanted) if !wanted.given => RoomFor::Urgent,
             Self::Retract { .. }
             | Self::Erase { .. }
             | Self::AdoptCheckpointKey { .. }
@@ -134,7 +155,8 @@ impl Command {
             | Self::Mark { .. }
             | Self::MarkAll { .. }
             | Self::RecordAuditRead { .. }
-            | Self::CreateApiKey { .. } => RoomFor::Ordinary,
+            | Self::CreateApiKey { .. }
+            | Self::ChangeConsent(_) => RoomFor::Ordinary,
         }
     }
 }
@@ -222,6 +244,8 @@ pub enum Answer {
     KeyCreated,
     /// A key permits nothing any more.
     KeyRevoked,
+    /// A consent is on record.
+    ConsentChanged,
     /// That an auditor reads is on record.
     AuditRecorded {
         /// Whose events are read; the platform stands for everybody.

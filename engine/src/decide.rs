@@ -2,6 +2,9 @@
 
 mod access;
 mod audit_read;
+mod consent;
+#[cfg(test)]
+mod consent_tests;
 #[cfg(test)]
 mod tests;
 
@@ -61,16 +64,8 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
     if let Some(decision) = access::access(state, keys, request)? {
         return Ok(decision);
     }
-    if let Command::AdoptCheckpointKey { public, endorsement } = &request.command {
-        let event = Event::CheckpointKeyAdopted { public: *public, endorsement: endorsement.clone() };
-        let stream = keys.stream("", StreamKind::Platform, "");
-        let drafts = vec![Draft { tenant: TenantId::PLATFORM, stream, event, content: None }];
-        return Ok(Decision::Record { drafts, command: CommandHash::NONE });
-    }
-    if let Command::RecordAuditRead { scope, what, subject, from, through } = &request.command {
-        let read = Event::AuditRead { what: *what, subject: *subject, from: *from, through: *through };
-        let drafts = audit_read::audit_read(state, keys, grant, scope, read)?;
-        return Ok(Decision::Record { drafts, command: CommandHash::NONE });
+    if let Some(decision) = of_the_log(state, keys, request)? {
+        return Ok(decision);
     }
     let command = command_hash(keys, request);
     let known = state.tenant(&grant.tenant);
@@ -102,6 +97,9 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
             let event = erase(keys, known, *subject)?;
             Some(draft(grant.tenant_stream, event, None))
         }
+        Command::ChangeConsent(asked) => {
+            wanted.consent(asked)?.map(|(event, content)| draft(grant.tenant_stream, event, content))
+        }
         Command::RecordAuditRead { .. }
         | Command::AdoptCheckpointKey { .. }
         | Command::RevokeTokens { .. }
@@ -123,6 +121,23 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
     Ok(Decision::Record { drafts, command })
 }
 
+/// Decides what is about the log itself; `None` for anything else.
+fn of_the_log(state: &State, keys: &Keys, request: &Request) -> Result<Option<Decision>, Rejection> {
+    let drafts = match &request.command {
+        Command::AdoptCheckpointKey { public, endorsement } => {
+            let event = Event::CheckpointKeyAdopted { public: *public, endorsement: endorsement.clone() };
+            let stream = keys.stream("", StreamKind::Platform, "");
+            vec![Draft { tenant: TenantId::PLATFORM, stream, event, content: None }]
+        }
+        Command::RecordAuditRead { scope, what, subject, from, through } => {
+            let read = Event::AuditRead { what: *what, subject: *subject, from: *from, through: *through };
+            audit_read::audit_read(state, keys, &request.grant, scope, read)?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Decision::Record { drafts, command: CommandHash::NONE }))
+}
+
 /// Hash of the request's key; none when it has no key.
 fn command_hash(keys: &Keys, request: &Request) -> CommandHash {
     let grant = &request.grant;
@@ -140,6 +155,11 @@ fn permitted(grant: &Grant, command: &Command) -> Result<(), Rejection> {
             Inbox::Tenant => Right::MarkTenantInbox,
         },
         Command::Erase { .. } => Right::Erase,
+        // What is one's own needs no more than an inbox.
+        Command::ChangeConsent(asked) if asked.subject == grant.stream && grant.permits(Right::OwnInbox) => {
+            return Ok(());
+        }
+        Command::ChangeConsent(_) => Right::ManageConsents,
         Command::RecordAuditRead { .. } => Right::Audit,
         Command::AdoptCheckpointKey { .. } => Right::Platform,
         // What is one's own needs no right: see `access`.
@@ -155,12 +175,15 @@ fn not_gone(state: &State, keys: &Keys, request: &Request) -> Result<(), Rejecti
     if state.is_erased(request.grant.stream) || state.access().refuses(keys, &request.grant) {
         return Err(Rejection::Unauthenticated);
     }
-    let Command::Publish(publication) = &request.command else { return Ok(()) };
-    let people = match &publication.facts.audience {
-        Audience::People(people) => people.as_slice(),
-        _ => &[],
+    let (people, one) = match &request.command {
+        Command::Publish(publication) => match &publication.facts.audience {
+            Audience::People(people) => (people.as_slice(), publication.actor),
+            _ => (&[][..], publication.actor),
+        },
+        Command::ChangeConsent(asked) => (&[][..], Some(asked.subject)),
+        _ => return Ok(()),
     };
-    if people.iter().chain(&publication.actor).any(|person| state.is_erased(*person)) {
+    if people.iter().chain(&one).any(|person| state.is_erased(*person)) {
         return Err(Rejection::Unavailable);
     }
     Ok(())
@@ -194,6 +217,7 @@ fn answered_before(
         FirstAnswer::TokensRevoked => Answer::TokensRevoked,
         FirstAnswer::KeyCreated => Answer::KeyCreated,
         FirstAnswer::KeyRevoked => Answer::KeyRevoked,
+        FirstAnswer::ConsentChanged => Answer::ConsentChanged,
     };
     Ok(Some(Done { answer, position: first.position, replayed: true }))
 }
@@ -209,6 +233,7 @@ const fn unchanged(command: &Command) -> Answer {
         Command::RevokeTokens { .. } => Answer::TokensRevoked,
         Command::CreateApiKey { .. } => Answer::KeyCreated,
         Command::RevokeApiKey { .. } => Answer::KeyRevoked,
+        Command::ChangeConsent(_) => Answer::ConsentChanged,
     }
 }
 

@@ -101,6 +101,27 @@ pub enum Event {
         /// The key: the position of its creation.
         key: Position,
     },
+    /// A person allowed a use of their data, or took that back. In the tenant's stream. What for is content:
+    /// [`Content::subject`], sealed with the person's key; who recorded it is the facts' actor.
+    ConsentChanged {
+        /// The person.
+        subject: StreamId,
+        /// What is allowed or not.
+        channel: Channel,
+        /// For items of which category; for all that no other consent of the channel names when absent.
+        category: Option<String>,
+        /// Whether it is allowed from here on.
+        given: bool,
+        /// Which text the person was shown: a name of its version, never the text.
+        text_version: Option<String>,
+    },
+}
+
+/// A way to use somebody's data that needs consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Channel {
+    /// Items are pushed to open sessions the moment they arrive.
+    Realtime,
 }
 
 /// Which tokens were revoked.
@@ -191,8 +212,8 @@ pub struct Facts {
     pub event: Event,
 }
 
-/// The personal part of a published notification, or the name of an API key: sealed and removable, so nothing that is folded
-/// may depend on it.
+/// The personal part of a published notification, the name of an API key, or what a consent is for: sealed and removable, so
+/// nothing that is folded may depend on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// One line.
@@ -263,6 +284,25 @@ pub enum DecodeError {
     },
 }
 
+impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 1] = [Self::Realtime];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Realtime => "realtime",
+        }
+    }
+
+    /// The channel of a word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.word() == word)
+    }
+}
+
 impl Event {
     /// Number of [`Event::CheckpointKeyAdopted`], by which its records are found without decoding the others.
     pub const CHECKPOINT_KEY_ADOPTED: u16 = 9;
@@ -283,6 +323,7 @@ impl Event {
             Self::TokensRevoked { .. } => 10,
             Self::ApiKeyCreated { .. } => 11,
             Self::ApiKeyRevoked { .. } => 12,
+            Self::ConsentChanged { .. } => 13,
         }
     }
 
@@ -302,6 +343,7 @@ impl Event {
             Self::TokensRevoked { .. } => "TokensRevoked",
             Self::ApiKeyCreated { .. } => "ApiKeyCreated",
             Self::ApiKeyRevoked { .. } => "ApiKeyRevoked",
+            Self::ConsentChanged { .. } => "ConsentChanged",
         }
     }
 
@@ -309,7 +351,7 @@ impl Event {
     #[must_use]
     pub const fn version_of(event_type: u16) -> Option<u16> {
         match event_type {
-            1..=12 => Some(1),
+            1..=13 => Some(1),
             _ => None,
         }
     }

@@ -67,6 +67,8 @@ pub enum Right {
     ReadContent,
     /// Erase people of the tenant.
     Erase,
+    /// Record and list the consents of everybody of the tenant.
+    ManageConsents,
     /// Revoke tokens, see and end sessions, and make keys of services, for everybody of the tenant.
     ManageAccess,
     /// What concerns the log as a whole: the engine's own doings, positions in clear, the log of any tenant.
@@ -75,7 +77,7 @@ pub enum Right {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OwnInbox,
         Self::Publish,
         Self::ReadTenantInbox,
@@ -84,6 +86,7 @@ impl Right {
         Self::Audit,
         Self::ReadContent,
         Self::Erase,
+        Self::ManageConsents,
         Self::ManageAccess,
         Self::Platform,
     ];
@@ -102,6 +105,7 @@ impl Right {
             Self::Audit => matches!(role, Role::Auditor | Role::SuperAdmin),
             Self::ReadContent => matches!(role, Role::PrivacyOfficer),
             Self::Erase => matches!(role, Role::PrivacyOfficer | Role::SuperAdmin),
+            Self::ManageConsents => matches!(role, Role::Service | Role::TenantAdmin | Role::SuperAdmin),
             Self::ManageAccess => matches!(role, Role::TenantAdmin | Role::SuperAdmin),
             Self::Platform => matches!(role, Role::SuperAdmin),
         }

@@ -9,6 +9,7 @@ pub mod audience;
 pub mod audit;
 pub mod checkpoint;
 pub mod command;
+pub mod consent;
 pub mod cursor;
 pub mod decide;
 pub mod drain;

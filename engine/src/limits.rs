@@ -64,6 +64,12 @@ pub const REVOCATIONS_NODE_MAX: usize = 200_000;
 pub const API_KEYS_TENANT_MAX: usize = 1_000;
 /// Most API keys of all tenants together: 100,000.
 pub const API_KEYS_NODE_MAX: usize = 100_000;
+/// Most consents of one person: 64, one a channel and category.
+pub const CONSENTS_PERSON_MAX: usize = 64;
+/// Most consents of one tenant's people: 250,000.
+pub const CONSENTS_TENANT_MAX: usize = 250_000;
+/// Most consents of all tenants together: 1,000,000. About 150 bytes of memory each, twice.
+pub const CONSENTS_NODE_MAX: usize = 1_000_000;
 /// Leeway of `exp`: 5 s.
 pub const TOKEN_LEEWAY_MS: i64 = 5_000;
 /// Life of a connect ticket: 30 s.
@@ -80,6 +86,7 @@ const _: () = assert!(RECIPIENTS_COUNT_MAX * 16 + 4_096 < crate::log::FACTS_BYTE
 const _: () = assert!(IDEMPOTENCY_KEYS_TENANT_MAX <= IDEMPOTENCY_KEYS_NODE_MAX, "one tenant's keys fit a node");
 const _: () = assert!(REVOCATIONS_TENANT_MAX <= REVOCATIONS_NODE_MAX, "one tenant's revocations fit a node");
 const _: () = assert!(API_KEYS_TENANT_MAX <= API_KEYS_NODE_MAX, "one tenant's keys fit a node");
+const _: () = assert!(CONSENTS_PERSON_MAX <= CONSENTS_TENANT_MAX && CONSENTS_TENANT_MAX <= CONSENTS_NODE_MAX);
 const _: () = assert!(TOKEN_BYTES_MAX < FRAME_BYTES_MAX, "a hello holds its token");
 
 /// The limits that an operator can lower or raise: section `[limits]` of the configuration.

@@ -5,6 +5,7 @@ mod audit;
 #[cfg(test)]
 mod audit_tests;
 mod commands;
+mod consent;
 mod fields;
 mod publication;
 mod query;

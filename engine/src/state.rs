@@ -22,6 +22,7 @@ pub use idempotency::{First, FirstAnswer};
 pub(crate) use restoring::{Piece, Restoring};
 
 use crate::access::Access;
+use crate::consent::Consents;
 use crate::event::{Audience, Event, Published, Recorded};
 use crate::grant::Role;
 use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
@@ -53,6 +54,7 @@ pub struct State {
     /// Greatest number of a key that seals something in the log.
     key_max: u32,
     access: Access,
+    consents: Consents,
 }
 
 impl State {
@@ -141,6 +143,12 @@ impl State {
         &self.access
     }
 
+    /// What people allow.
+    #[must_use]
+    pub const fn consents(&self) -> &Consents {
+        &self.consents
+    }
+
     /// The first answer to a command that was seen before.
     #[must_use]
     pub fn first_answer(&self, tenant: TenantId, command: CommandHash) -> Option<First> {
@@ -210,7 +218,13 @@ impl State {
                     inbox.mark_all(*mark, &Wanted::new(tenant, filter), tenant, *up_to);
                 });
             }
-            Event::SubjectErased { subject, key, .. } => self.subject_erased(*subject, *key),
+            Event::SubjectErased { subject, key, .. } => {
+                self.subject_erased(*subject, *key);
+                self.consents.apply(recorded);
+            }
+            Event::ConsentChanged { .. } => {
+                self.consents.apply(recorded);
+            }
             Event::AuditRead { .. } => {}
             Event::CheckpointKeyAdopted { public, .. } => self.checkpoint_key = Some(*public),
             Event::TokensRevoked { .. } | Event::ApiKeyCreated { .. } | Event::ApiKeyRevoked { .. } => {

@@ -128,6 +128,9 @@ impl Vault {
         if let Event::TokensRevoked { which: RevokedTokens::Subject { subject, .. }, .. } = event {
             keep(*subject);
         }
+        if let Event::ConsentChanged { subject, .. } = event {
+            keep(*subject);
+        }
     }
 
     fn keep_one(&self, people: &mut People, person: StreamId, tenant: TenantId) {
@@ -143,8 +146,8 @@ impl Vault {
         id
     }
 
-    /// Seals the content of a publication, and gives the number of its key: the person's where it is for one, else a key
-    /// of the notification itself.
+    /// Seals the content of an event, and gives the number of its key: the person's where it is for one, or about one, else a
+    /// key of the event itself.
     ///
     /// # Errors
     /// The keyring cannot be read. Nothing is changed that the next sealing would notice.
@@ -162,6 +165,7 @@ impl Vault {
                 Audience::People(people) if people.len() == 1 => self.people.read().key(people[0]),
                 _ => None,
             },
+            Event::ConsentChanged { subject, .. } => self.people.read().key(*subject),
             _ => None,
         };
         let (id, key) = match only.map(|id| self.key(id).map(|key| key.map(|key| (id, key)))).transpose()?.flatten() {

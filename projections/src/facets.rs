@@ -1,5 +1,6 @@
 use fixedbitset::FixedBitSet;
 use std::collections::HashMap;
+use tidings_engine::consent::Withheld;
 use tidings_engine::event::Published;
 use tidings_engine::item::Flags;
 use tidings_wire::{Counts, Severity, SeverityCounts};
@@ -147,8 +148,26 @@ impl Facets {
         set
     }
 
+    /// Ordinals of what is pushed.
+    pub(crate) fn pushed(&self, withheld: &Withheld) -> FixedBitSet {
+        let mut named = FixedBitSet::with_capacity(self.live.len());
+        withheld.named().filter_map(|name| self.categories.get(name)).for_each(|of| of.union_into(&mut named));
+        let mut pushed = self.live.clone();
+        if withheld.is_rest() {
+            pushed.intersect_with(&named);
+        } else {
+            pushed.difference_with(&named);
+        }
+        pushed
+    }
+
     pub(crate) fn counts(&self) -> Counts {
-        let mut unread = self.live.clone();
+        self.counts_of(self.live.clone())
+    }
+
+    /// Counts of some of the ordinals.
+    pub(crate) fn counts_of(&self, some: FixedBitSet) -> Counts {
+        let mut unread = some;
         unread.difference_with(self.state(Flags::ARCHIVED));
         unread.difference_with(self.state(Flags::SNOOZED));
         let total = unread.count_ones(..);

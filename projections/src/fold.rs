@@ -60,7 +60,8 @@ impl Projections {
             | Event::CheckpointKeyAdopted { .. }
             | Event::TokensRevoked { .. }
             | Event::ApiKeyCreated { .. }
-            | Event::ApiKeyRevoked { .. } => Ok(()),
+            | Event::ApiKeyRevoked { .. }
+            | Event::ConsentChanged { .. } => Ok(()),
         }
     }
 

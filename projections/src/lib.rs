@@ -43,6 +43,7 @@ mod step;
 mod store;
 mod table;
 mod tombstones;
+mod withheld;
 
 pub use as_of::InboxAsOf;
 pub use audiences::Audiences;
@@ -56,3 +57,4 @@ pub use projections::{Owner, Projections};
 pub use snapshot::{Chains, Keeping};
 pub use state_digest::{LOG_STATE_VERSION, StateDigest, TENANT_STATE_VERSION};
 pub use store::{Batch, BlockError, BlockStore, Edit, SHELF_BYTES, Shelf, StoreError};
+pub use withheld::pushed_changes;

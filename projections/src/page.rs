@@ -1,5 +1,6 @@
 use crate::item_state::ItemState;
 use crate::table::Table;
+use fixedbitset::FixedBitSet;
 use tidings_engine::item::Filter;
 
 /// A place in the order of an inbox: the order key of an item, whether or not that item is still there.
@@ -17,7 +18,11 @@ pub struct Page {
 
 impl Table {
     pub(crate) fn page(&self, filter: &Filter, after: Option<Place>, limit: usize) -> Page {
-        let mut matching = self.matching(filter);
+        self.newest(self.matching(filter), after, limit)
+    }
+
+    /// The newest of some of the ordinals.
+    pub(crate) fn newest(&self, mut matching: FixedBitSet, after: Option<Place>, limit: usize) -> Page {
         if let Some(Place(order_key)) = after {
             let end = self.ordinals_up_to(order_key.saturating_sub(1)).min(matching.len());
             matching.set_range(end.., false);

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod backup;
+mod consent;
 mod key;
 mod log;
 mod privacy;
@@ -53,7 +54,7 @@ enum Command {
     /// Inspect and repair the log of a data directory
     #[command(subcommand)]
     Log(log::Command),
-    /// Erase people, and take their bytes out of the log
+    /// Erase people, take their bytes out of the log, and record what they allow
     #[command(subcommand)]
     Privacy(privacy::Command),
     /// Have tokens permit nothing any more, before they expire

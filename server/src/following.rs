@@ -1,6 +1,7 @@
 //! Following an inbox: the snapshot, the deltas after it, and catching up.
 
 use crate::connection::Connection;
+use crate::consents::CONSENT;
 use crate::inbox::{InboxThread, following};
 use crate::reading::shown;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use tidings_engine::grant::Grant;
 use tidings_engine::item::Filter;
 use tidings_engine::session::{Input, Placed};
 use tidings_projections::render::{self, Rendering};
-use tidings_projections::{ChangePlace, Changes, Delta, DeltaChange, Owner, Target};
+use tidings_projections::{ChangePlace, Changes, Delta, DeltaChange, Owner, Target, pushed_changes};
 use tidings_wire::{InboxName, ServerFrame, encode};
 
 /// Items of a snapshot: 20, a screenful.
@@ -28,7 +29,9 @@ impl InboxThread {
         if let Err(error) = applied {
             return self.unreadable(&error);
         }
-        for delta in &deltas {
+        for delta in deltas {
+            let Some(delta) = self.pushed(delta) else { continue };
+            let delta = &delta;
             self.deliver(delta);
             if let Target::TenantAudience(_) = delta.target {
                 self.tell_counts(delta);
@@ -48,7 +51,10 @@ impl InboxThread {
             }
             let at = self.cursor(ChangePlace::at(delta.position));
             let cursor = at.seal(&self.keys, grant.tenant_tag);
-            let Ok(counts) = self.ask(|projections| projections.counts(owner)) else { return };
+            let withheld = self.withheld(owner);
+            let Ok(counts) = self.ask(|projections| projections.pushed_counts(owner, withheld.as_ref())) else {
+                return;
+            };
             let frame = encode(&ServerFrame::Counts { inbox: InboxName::Me, cursor, counts });
             connection.deliver(&InboxName::Me, &frame, at);
         }
@@ -70,7 +76,9 @@ impl InboxThread {
             let bytes = encode(&frame);
             let at = self.cursor(place);
             for connection in self.hub.followers(delta.target) {
-                connection.deliver(&inbox, &bytes, at);
+                if !self.is_withheld(delta, connection) {
+                    connection.deliver(&inbox, &bytes, at);
+                }
             }
         }
         metrics::counter!("tidings_deltas_total").increment(1);
@@ -91,14 +99,20 @@ impl InboxThread {
     pub(crate) fn catch_up(&mut self, connection: &Arc<Connection>, inbox: &InboxName, since: Cursor) {
         let Some((owner, grant)) = following(connection, inbox) else { return };
         let since = ChangePlace { position: since.position, place: since.place };
-        let Ok((changes, counts)) = self
-            .ask(|projections| Ok((projections.changes(owner, since, CATCH_UP_ITEMS)?, projections.counts(owner)?)))
-        else {
+        if since.position < self.pushed_since(owner) {
+            return self.resync(connection, inbox, owner, &grant, CONSENT);
+        }
+        let withheld = self.withheld(owner);
+        let Ok((changes, counts)) = self.ask(|projections| {
+            let counts = projections.pushed_counts(owner, withheld.as_ref())?;
+            Ok((projections.changes(owner, since, CATCH_UP_ITEMS)?, counts))
+        }) else {
             return;
         };
         match changes {
             Changes::Resync(reason) => self.resync(connection, inbox, owner, &grant, reason.word()),
             Changes::Page { changes, next, done } => {
+                let changes = pushed_changes(changes, withheld.as_ref());
                 let step = self.rendered(&grant, owner, |rendering| {
                     render::catching_up(inbox, (&changes, next, done), counts, rendering)
                 });
@@ -122,9 +136,10 @@ impl InboxThread {
     }
 
     fn snapshot(&mut self, connection: &Arc<Connection>, inbox: &InboxName, owner: Owner, grant: &Grant) {
-        let filter = shown(Filter::default());
+        let (filter, withheld) = (shown(Filter::default()), self.withheld(owner));
         let Ok((page, counts)) = self.ask(|projections| {
-            Ok((projections.page(owner, &filter, None, SNAPSHOT_ITEMS)?, projections.counts(owner)?))
+            let page = projections.pushed_page(owner, &filter, withheld.as_ref(), SNAPSHOT_ITEMS)?;
+            Ok((page, projections.pushed_counts(owner, withheld.as_ref())?))
         }) else {
             return;
         };

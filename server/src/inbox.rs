@@ -9,6 +9,7 @@ use crate::auditing::{AuditPage, Following};
 use crate::blocks::Folding;
 use crate::clock;
 use crate::connection::Connection;
+use crate::consents::ConsentsInForce;
 use crate::content::Contents;
 use crate::erasing::Gone;
 use crate::hub::Hub;
@@ -148,6 +149,7 @@ pub enum Work {
 pub struct Inbox {
     queue: Sender<Work>,
     access: AccessInForce,
+    consents: ConsentsInForce,
 }
 
 impl Inbox {
@@ -160,6 +162,11 @@ impl Inbox {
     /// What every token is held against: it knows what the thread has seen.
     pub(crate) const fn access(&self) -> &AccessInForce {
         &self.access
+    }
+
+    /// What people allow, as far as the thread has seen it.
+    pub(crate) const fn consents(&self) -> &ConsentsInForce {
+        &self.consents
     }
 
     /// A commit is durable.
@@ -185,6 +192,7 @@ pub fn start<S: Storage>(
     gone: mpsc::UnboundedSender<Gone>,
 ) -> std::io::Result<(Inbox, JoinHandle<()>)> {
     let (reader, access) = (engine.reader(), AccessInForce::new(engine.state().access().clone()));
+    let consents = ConsentsInForce::new(engine.state().consents().clone());
     let (queue, waiting) = channel();
     let epoch = reader.epoch();
     let thread = InboxThread {
@@ -197,10 +205,11 @@ pub fn start<S: Storage>(
         epoch,
         ending,
         access: access.clone(),
+        consents: consents.clone(),
         gone,
     };
     let thread = thread::Builder::new().name("inbox".to_owned()).spawn(move || thread.run(&waiting))?;
-    Ok((Inbox { queue, access }, thread))
+    Ok((Inbox { queue, access, consents }, thread))
 }
 
 /// What the thread owns.
@@ -214,6 +223,7 @@ pub(crate) struct InboxThread {
     pub(crate) epoch: u64,
     ending: watch::Sender<Ending>,
     access: AccessInForce,
+    pub(crate) consents: ConsentsInForce,
     gone: mpsc::UnboundedSender<Gone>,
 }
 
@@ -313,7 +323,11 @@ impl InboxThread {
                 let _ = self.gone.send(Gone::Revoked);
             }
             self.contents.keep(recorded);
+            let otherwise = self.consents.apply(recorded);
             self.fan_out(recorded);
+            if let Some(person) = otherwise {
+                self.show_anew(person);
+            }
             self.tell_auditors(recorded);
         }
         // Before an erasure is answered.

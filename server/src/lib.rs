@@ -10,6 +10,7 @@ pub mod command_line;
 pub mod config;
 pub mod connection;
 pub mod connection_counts;
+mod consents;
 pub mod content;
 pub mod dev_token;
 mod draining;

@@ -1,6 +1,7 @@
 //! Sessions of this node as their owners see them, and what is asked about who is let in.
 
 use crate::connection::Connection;
+use crate::consents::shown_consents;
 use crate::entropy;
 use crate::gateway::Server;
 use crate::hub::ConnectionId;
@@ -124,6 +125,13 @@ impl Server {
                 sessions.retain(|connection| Some(connection.id()) != except);
                 sessions.iter().for_each(|connection| self.end(connection, ended_by(connection, grant)));
                 Ok(json!({ "ended": sessions.len() }))
+            }
+            AccessQuestion::Consents { subject } => {
+                let said = subject.map_or_else(Vec::new, |subject| self.inbox.consents().of(subject));
+                shown_consents(&self.reader, &self.keys, grant.tenant_tag, &said).map_err(|why| {
+                    error!(%why, "a consent cannot be read");
+                    Rejection::Internal
+                })
             }
         }
     }

@@ -1,6 +1,6 @@
 //! An example of every type of event, together with every word that an event can hold.
 
-use tidings_engine::event::{Audience, AuditedRead, Content, Event, Published, RevokedTokens};
+use tidings_engine::event::{Audience, AuditedRead, Channel, Content, Event, Published, RevokedTokens};
 use tidings_engine::grant::Role;
 use tidings_engine::ids::{Position, StreamId, Time};
 use tidings_engine::item::{Filter, Mark};
@@ -11,7 +11,8 @@ pub(crate) fn examples() -> Vec<Event> {
     let of_tenants = [tenant_created(), subject_observed(), published(), retracted(), marked(), all_marked()];
     let of_trust = [erased(), audited(), key_adopted()];
     let of_access = [revoked(), key_created(), key_revoked()];
-    of_tenants.into_iter().chain(of_trust).chain(of_access).flatten().collect()
+    let of_people = [consent_changed()];
+    of_tenants.into_iter().chain(of_trust).chain(of_access).chain(of_people).flatten().collect()
 }
 
 /// A notification with all that a content can hold.
@@ -144,4 +145,15 @@ fn key_created() -> Vec<Event> {
 
 fn key_revoked() -> Vec<Event> {
     vec![Event::ApiKeyRevoked { key: Position(7) }]
+}
+
+fn consent_changed() -> Vec<Event> {
+    let changed = |category: Option<&str>, given, text_version: Option<&str>| Event::ConsentChanged {
+        subject: StreamId([1; 16]),
+        channel: Channel::Realtime,
+        category: category.map(str::to_owned),
+        given,
+        text_version: text_version.map(str::to_owned),
+    };
+    vec![changed(None, true, Some("2026-03")), changed(Some("invoices"), false, None)]
 }

@@ -202,6 +202,7 @@ fn asked(route: &Route, names: &Names) -> Vec<Asked> {
         | Operation::Sessions
         | Operation::EndSessions
         | Operation::EndSession => access_asked(route, names),
+        Operation::RecordConsent | Operation::WithdrawConsent | Operation::Consents => consents_asked(route, names),
         Operation::MarkOne(_) => both(|_| None, Verdict::NotFound),
         Operation::MarkMany(marking) => {
             let verdict = match marking {
@@ -212,6 +213,16 @@ fn asked(route: &Route, names: &Names) -> Vec<Asked> {
             both(|id| Some(json!({"notificationIds": [id]})), verdict)
         }
     }
+}
+
+/// Whom a route about consents names is of the caller's own tenant, and it knows no other one.
+fn consents_asked(route: &Route, names: &Names) -> Vec<Asked> {
+    let Names { person, tenant, .. } = names;
+    let (path, body) = match route.operation {
+        Operation::RecordConsent => (route.path.to_owned(), Some(json!({"subscriberId": person, "tenant": tenant}))),
+        _ => (format!("{}?subscriberId={person}&tenant={tenant}", route.path), None),
+    };
+    vec![Asked { path, body, verdict: Verdict::AsAbsent, right: None }]
 }
 
 /// Every way in which a route about who is let in can name something.

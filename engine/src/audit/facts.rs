@@ -43,6 +43,13 @@ pub(super) fn facts(event: &Event, own: Value, view: View<'_>) -> Value {
             "expires": expires.map(|time| time.rfc3339()),
         }),
         Event::ApiKeyRevoked { key } => json!({ "key": view.place(*key) }),
+        Event::ConsentChanged { subject, channel, category, given, text_version } => json!({
+            "subject": subject,
+            "channel": channel.word(),
+            "category": category,
+            "given": given,
+            "textVersion": text_version,
+        }),
     }
 }
 

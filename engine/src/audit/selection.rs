@@ -36,7 +36,9 @@ fn concerns(recorded: &Recorded, stream: StreamId) -> bool {
             Audience::People(people) => people.contains(&stream),
             _ => false,
         },
-        Event::SubjectErased { subject, .. } | Event::AuditRead { subject: Some(subject), .. } => *subject == stream,
+        Event::SubjectErased { subject, .. }
+        | Event::ConsentChanged { subject, .. }
+        | Event::AuditRead { subject: Some(subject), .. } => *subject == stream,
         _ => false,
     };
     names || recorded.envelope.stream == stream || recorded.facts.actor == stream

@@ -17,7 +17,7 @@ fn keys() -> Arc<Keys> {
     Arc::new(Keys::new(&[3; 32]))
 }
 
-fn grant(tenant: &str, subject: &str, role: Role) -> Arc<Grant> {
+pub(super) fn grant(tenant: &str, subject: &str, role: Role) -> Arc<Grant> {
     let keys = keys();
     Arc::new(Grant {
         tenant: tenant.into(),
@@ -35,24 +35,29 @@ fn grant(tenant: &str, subject: &str, role: Role) -> Arc<Grant> {
 }
 
 /// A log on a memory disk that can be opened again.
-struct Scene {
+pub(super) struct Scene {
     disk: MemoryStorage,
-    engine: Engine<MemoryStorage>,
+    pub(super) engine: Engine<MemoryStorage>,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let disk = MemoryStorage::default();
         Self { engine: open(&disk), disk }
     }
 
-    fn reopened(self) -> Self {
+    pub(super) fn reopened(self) -> Self {
         let Self { disk, engine } = self;
         drop(engine);
         Self { engine: open(&disk), disk }
     }
 
-    fn ask(&mut self, grant: &Arc<Grant>, key: Option<&str>, command: Command) -> Result<(Answer, bool), Rejection> {
+    pub(super) fn ask(
+        &mut self,
+        grant: &Arc<Grant>,
+        key: Option<&str>,
+        command: Command,
+    ) -> Result<(Answer, bool), Rejection> {
         let request = request(grant, key, command);
         let commit = self.engine.commit(&[request], NOW).unwrap();
         commit.outcomes.into_iter().next().unwrap().map(|done| (done.answer, done.replayed))
@@ -66,7 +71,7 @@ impl Scene {
         }
     }
 
-    fn head(&self) -> Position {
+    pub(super) fn head(&self) -> Position {
         self.engine.head()
     }
 }

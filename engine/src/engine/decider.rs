@@ -337,6 +337,7 @@ fn done(events: &[Arc<Recorded>]) -> Done {
         Event::TokensRevoked { .. } => Answer::TokensRevoked,
         Event::ApiKeyCreated { .. } => Answer::KeyCreated,
         Event::ApiKeyRevoked { .. } => Answer::KeyRevoked,
+        Event::ConsentChanged { .. } => Answer::ConsentChanged,
     };
     Done { answer, position, replayed: false }
 }

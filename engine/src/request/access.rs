@@ -26,7 +26,7 @@ pub struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    fn request(self, asked: &impl Serialize, command: Command) -> Result<Request, Rejection> {
+    pub(super) fn request(self, asked: &impl Serialize, command: Command) -> Result<Request, Rejection> {
         let key = self.idempotency_key;
         key.as_ref().map_or(Ok(()), |key| name("Idempotency-Key", key, COMMAND_ID_BYTES_MAX))?;
         let fingerprint = match key {

@@ -1,11 +1,12 @@
 use super::tenant::Tenant;
 use super::{Inbox, State, Stream};
+use crate::consent::Consents;
 use crate::grant::Role;
 use crate::ids::{Position, StreamId};
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// What the digest is of, and in which form: another name whenever the form changes.
-const FORM: &[u8] = b"tidings state 2";
+const FORM: &[u8] = b"tidings state 3";
 
 /// Feeds a hash with fields, each of fixed length or with its length before it, so that no two states feed the same bytes.
 struct Feed(Context);
@@ -94,11 +95,30 @@ impl State {
             feed.number(u64::from(expires.is_some()));
             feed.number(created.cast_unsigned());
         }
+        feed.consents(&self.consents);
         feed.0.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
     }
 }
 
 impl Feed {
+    fn consents(&mut self, consents: &Consents) {
+        self.count(consents.rows().count());
+        for (subject, tenant, since, said) in consents.rows() {
+            self.0.update(&subject);
+            self.number(tenant);
+            self.number(since);
+            self.count(said.len());
+            for (channel, category, given, position, at) in said {
+                self.number(channel);
+                self.number(u64::from(category.is_some()));
+                self.bytes(category.unwrap_or_default().as_bytes());
+                self.number(u64::from(given));
+                self.number(position);
+                self.number(at.cast_unsigned());
+            }
+        }
+    }
+
     fn tenant(&mut self, tenant: &Tenant) {
         self.number(tenant.sequence);
         self.stream(tenant.stream.unwrap_or_default());

@@ -38,6 +38,8 @@ pub enum FirstAnswer {
     KeyCreated,
     /// A key was revoked.
     KeyRevoked,
+    /// A consent was recorded.
+    ConsentChanged,
 }
 
 /// The keys of the last 24 hours of recorded time, a bounded number for each tenant and for all, oldest out first.
@@ -98,6 +100,7 @@ enum List {
 const TOKENS_REVOKED: u32 = u32::MAX;
 const KEY_CREATED: u32 = u32::MAX - 1;
 const KEY_REVOKED: u32 = u32::MAX - 2;
+const CONSENT_CHANGED: u32 = u32::MAX - 3;
 
 const NOWHERE: u32 = u32::MAX;
 
@@ -309,6 +312,7 @@ impl Key {
             TOKENS_REVOKED => FirstAnswer::TokensRevoked,
             KEY_CREATED => FirstAnswer::KeyCreated,
             KEY_REVOKED => FirstAnswer::KeyRevoked,
+            CONSENT_CHANGED => FirstAnswer::ConsentChanged,
             number => FirstAnswer::Published { recipients: Some(number.saturating_sub(4)) },
         }
     }
@@ -321,6 +325,7 @@ impl Key {
             FirstAnswer::TokensRevoked => TOKENS_REVOKED,
             FirstAnswer::KeyCreated => KEY_CREATED,
             FirstAnswer::KeyRevoked => KEY_REVOKED,
+            FirstAnswer::ConsentChanged => CONSENT_CHANGED,
             FirstAnswer::Published { recipients: None } => 3,
             FirstAnswer::Published { recipients: Some(count) } => count.saturating_add(4),
         }
@@ -341,6 +346,7 @@ fn answer_of(event: &Event) -> Option<FirstAnswer> {
         Event::TokensRevoked { .. } => Some(FirstAnswer::TokensRevoked),
         Event::ApiKeyCreated { .. } => Some(FirstAnswer::KeyCreated),
         Event::ApiKeyRevoked { .. } => Some(FirstAnswer::KeyRevoked),
+        Event::ConsentChanged { .. } => Some(FirstAnswer::ConsentChanged),
         Event::TenantCreated { .. }
         | Event::SubjectObserved { .. }
         | Event::AuditRead { .. }

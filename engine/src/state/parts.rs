@@ -26,6 +26,7 @@ pub(super) mod tag {
     pub(crate) const END: u8 = 14;
     pub(crate) const REVOCATIONS: u8 = 15;
     pub(crate) const API_KEYS: u8 = 16;
+    pub(crate) const CONSENTS: u8 = 17;
 }
 
 /// Rows of a part: chunks of a list are never split.
@@ -53,6 +54,7 @@ impl State {
         sink.rows(tag::ANSWERS, ROWS_COUNT, self.answers.iter().map(|key| key.to_bytes()))?;
         sink.parts(tag::REVOCATIONS, self.access.revocation_rows(), |_| 80)?;
         sink.parts(tag::API_KEYS, self.access.key_rows(), |_| 80)?;
+        sink.parts(tag::CONSENTS, self.consents.rows(), |(.., said)| 64 + said.len() * 160)?;
         sink.part(tag::END, &(self.streams.count() as u64, self.inboxes.count() as u64))
     }
 

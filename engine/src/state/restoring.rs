@@ -10,6 +10,7 @@ use super::runs::{Run, Runs};
 use super::streams::{Stream, Streams};
 use super::tenant::{Kind, Notification, Retraction, Tenant};
 use crate::access::{KeyRow, RevocationRow};
+use crate::consent::PersonRow;
 use crate::ids::{Position, StreamId, TenantId, Time};
 use crate::snapshot::{PartError, decode};
 use tidings_wire::Severity;
@@ -35,6 +36,7 @@ enum Said {
     Answers(Rows<Key>),
     Revocations(Vec<RevocationRow>),
     ApiKeys(Vec<KeyRow>),
+    Consents(Vec<PersonRow>),
     Tenant(u32, u64, Option<[u8; 16]>),
     Strings(Vec<String>),
     Kinds(Vec<Kind>),
@@ -61,6 +63,7 @@ impl Piece {
             tag::ANSWERS => Said::Answers(rows(bytes, Key::of_bytes)?),
             tag::REVOCATIONS => Said::Revocations(decode(bytes)?),
             tag::API_KEYS => Said::ApiKeys(decode(bytes)?),
+            tag::CONSENTS => Said::Consents(decode(bytes)?),
             tag::TENANT => {
                 let (id, sequence, stream) = decode(bytes)?;
                 Said::Tenant(id, sequence, stream)
@@ -170,6 +173,7 @@ impl Restoring {
                 rows.into_iter().for_each(|row| state.access.restore_key(row));
                 true
             }
+            Said::Consents(rows) => rows.into_iter().all(|row| state.consents.restore(row).is_some()),
             Said::Tenant(id, sequence, stream) => {
                 let tenant = Tenant { sequence, stream: stream.map(StreamId), ..Tenant::default() };
                 self.tenant = Some(TenantId(id));

@@ -295,3 +295,28 @@ fn redaction_takes_the_bytes_of_the_erased_out_of_sealed_segments_and_nothing_el
         kind == Event::SubjectErased { subject: StreamId::default(), key: 0, fingerprint: [0; 16] }.type_number()
     }));
 }
+
+#[test]
+fn what_a_consent_is_for_is_sealed_with_the_persons_key_and_gone_with_it() {
+    let mut desk = Desk::new();
+    let service = desk.grant("mailer", Role::Service);
+    let wanted = crate::command::ConsentWanted {
+        subject: desk.person("ada"),
+        channel: crate::event::Channel::Realtime,
+        category: None,
+        given: false,
+        text_version: None,
+        purpose: Some("canary-purpose".to_owned()),
+    };
+    let position = desk.ask(&service, Command::ChangeConsent(Box::new(wanted))).unwrap().position;
+    let purpose = |desk: &Desk| desk.content(position).and_then(|content| content.subject);
+    assert_eq!(purpose(&desk).as_deref(), Some("canary-purpose"));
+    assert!(!files(&desk.log).windows(14).any(|window| window == b"canary-purpose"));
+    let key = desk.keys.person_key(desk.person("ada")).unwrap();
+    assert_eq!(desk.record(position).envelope.key_id, key.id);
+    let mut desk = desk.again(2).unwrap();
+    assert!(desk.engine.state().consents().withholds(desk.person("ada"), None));
+    desk.erase("ada").unwrap();
+    assert_eq!(purpose(&desk), None);
+    assert!(desk.engine.state().consents().is_empty());
+}

@@ -39,7 +39,8 @@ impl Naive {
             | Event::CheckpointKeyAdopted { .. }
             | Event::TokensRevoked { .. }
             | Event::ApiKeyCreated { .. }
-            | Event::ApiKeyRevoked { .. } => {}
+            | Event::ApiKeyRevoked { .. }
+            | Event::ConsentChanged { .. } => {}
             Event::SubjectErased { subject, .. } => {
                 if place.person.is_some() && *subject == place.stream() {
                     *self = Self::default();

@@ -120,7 +120,7 @@ pub fn play(steps: &[Step]) -> Played {
 }
 
 impl Played {
-    fn step(&mut self, step: &Step) {
+    pub fn step(&mut self, step: &Step) {
         let log = &mut self.log;
         let before = |back: u64| Position((log.len() as u64 + 1).saturating_sub(back));
         match step {

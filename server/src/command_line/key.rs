@@ -62,7 +62,7 @@ pub(crate) fn run(command: &Command) -> Exit {
 }
 
 /// Runs what talks to a server to its end.
-fn finished(asked: impl Future<Output = Result<(), Exit>>) -> Result<(), Exit> {
+pub(super) fn finished(asked: impl Future<Output = Result<(), Exit>>) -> Result<(), Exit> {
     match block_on(async { asked.await.map_or_else(|exit| exit, |()| Exit::Done) }) {
         Exit::Done => Ok(()),
         exit => Err(exit),
@@ -138,7 +138,7 @@ fn query(before: &str, tenant: &str) -> String {
 }
 
 /// Percent-encoded, but for what may stand anywhere in a URL.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let one = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),

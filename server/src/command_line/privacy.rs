@@ -1,6 +1,6 @@
-//! `tidings privacy`: erases people, in a data directory or through a running server.
+//! `tidings privacy`: erases people, in a data directory or through a running server. What they allow is in `consent`.
 
-use super::{Sources, block_on, fail};
+use super::{Sources, block_on, consent, fail};
 use crate::checkpoints::keys;
 use crate::exit::Exit;
 use crate::node::{Profile, StartError};
@@ -21,6 +21,10 @@ pub(crate) enum Command {
     Erase(Erase),
     /// Take the bytes of erased people out of the log's sealed segments. A running server does so by itself
     Redact(Sources),
+    /// Record what a person allows, or takes back
+    Consent(consent::Record),
+    /// List what a person allows, and does not, as lines of JSON
+    Consents(consent::List),
 }
 
 #[derive(Debug, clap::Args)]
@@ -54,6 +58,8 @@ pub(crate) fn run(command: &Command) -> Exit {
             Ok(opened) => redact(opened),
             Err(exit) => exit,
         },
+        Command::Consent(record) => consent::record(record),
+        Command::Consents(list) => consent::list(list),
     }
 }
 

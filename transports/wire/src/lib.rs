@@ -7,6 +7,7 @@
 mod access;
 mod client;
 mod codes;
+mod consent;
 mod inbox;
 mod item;
 mod privacy;
@@ -19,6 +20,7 @@ pub use client::{
     BulkMark, ClientFrame, CommandFrame, Fetch, FrameError, Hello, Marked, PageQuery, Retract, SubscribeTo, decode,
 };
 pub use codes::{CloseCode, ReplyCode, Retry};
+pub use consent::{ChangeConsent, ConsentShown};
 pub use inbox::{BadInboxName, InboxName};
 pub use item::{Action, Actor, Change, Counts, Item, ItemPatch, Mark, Redirect, SeverityCounts, Subscriber};
 pub use privacy::{Erase, Receipt};

@@ -1,6 +1,6 @@
 //! One event of every type, and of every shape that a type has.
 
-use crate::event::{Audience, AuditedRead, Content, Event, Facts, Published, Recorded, RevokedTokens};
+use crate::event::{Audience, AuditedRead, Channel, Content, Event, Facts, Published, Recorded, RevokedTokens};
 use crate::grant::Role;
 use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
 use crate::item::{Filter, Mark};
@@ -66,12 +66,24 @@ pub(super) fn events() -> Vec<Event> {
         Event::ApiKeyCreated { hash: [7; 32], roles: vec![Role::Service], expires: None },
         Event::ApiKeyCreated { hash: [7; 32], roles: Role::ALL.to_vec(), expires: Some(Time(6_000)) },
         Event::ApiKeyRevoked { key: Position(8) },
+        consent(None, true),
+        consent(Some("billing"), false),
     ];
     events.extend(reads.map(|what| {
         let (from, through) = (Position(1), Position(70_007));
         Event::AuditRead { what, subject: Some(person).filter(|_| what != AuditedRead::Verify), from, through }
     }));
     events
+}
+
+fn consent(category: Option<&str>, given: bool) -> Event {
+    Event::ConsentChanged {
+        subject: StreamId([9; 16]),
+        channel: Channel::Realtime,
+        category: category.map(str::to_owned),
+        given,
+        text_version: category.map(|_| "2026-03".to_owned()),
+    }
 }
 
 pub(super) fn content() -> Content {

@@ -88,7 +88,7 @@ pub(super) async fn session_ended<A: Api>(mut call: Call<'_, A>) -> Result<Respo
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn answered<A: Api>(call: &Call<'_, A>, question: AccessQuestion) -> Result<Response, Refusal> {
+pub(super) async fn answered<A: Api>(call: &Call<'_, A>, question: AccessQuestion) -> Result<Response, Refusal> {
     let data: Value = call.api().access(&call.grant, question).await?;
     Ok(unstored(Json(Data { data })))
 }
@@ -100,7 +100,7 @@ fn unstored(answer: Json<Data<impl Serialize>>) -> Response {
     response
 }
 
-fn text<A: Api>(call: &Call<'_, A>, name: &'static str) -> Result<Option<String>, Rejection> {
+pub(super) fn text<A: Api>(call: &Call<'_, A>, name: &'static str) -> Result<Option<String>, Rejection> {
     Ok(call.query.text(name)?.map(str::to_owned))
 }
 
@@ -114,7 +114,7 @@ fn list<A: Api>(call: &Call<'_, A>) -> Result<ListOf, Rejection> {
 }
 
 /// The fields that a route knows, and no others.
-fn body<T: DeserializeOwned>(body: Option<Object>) -> Result<T, Rejection> {
+pub(super) fn body<T: DeserializeOwned>(body: Option<Object>) -> Result<T, Rejection> {
     let wrong =
         |_| Rejection::invalid("body", "holds a field that this route does not know, or one that is not of its kind");
     serde_json::from_value(Value::Object(body.unwrap_or_default())).map_err(wrong)

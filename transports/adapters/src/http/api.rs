@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tidings_engine::command::{Outcome, Request, Scope};
 use tidings_engine::grant::Grant;
-use tidings_engine::ids::{Position, Time};
+use tidings_engine::ids::{Position, StreamId, Time};
 use tidings_engine::item::Filter;
 use tidings_engine::keys::Keys;
 use tidings_engine::rejection::Rejection;
@@ -140,6 +140,11 @@ pub enum AccessQuestion {
         subscriber_id: Option<String>,
         /// The one that goes on.
         except: Option<String>,
+    },
+    /// What somebody allows, whom the asker may ask about.
+    Consents {
+        /// Who; `None` for somebody whom nobody ever named.
+        subject: Option<StreamId>,
     },
 }
 

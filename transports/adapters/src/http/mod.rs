@@ -9,6 +9,7 @@ mod auditing;
 mod body;
 mod calling;
 mod connecting;
+mod consents;
 mod cors;
 mod erasing;
 mod eventing;

@@ -10,7 +10,9 @@ pub(super) fn query_parameter(name: &str) -> Value {
         "tenant" => (string(), "Another tenant, for super_admin alone."),
         "limit" => (limit, "Most entries."),
         "after" => (string(), "Id of the last entry of the part before."),
-        "subscriberId" => (string(), "Somebody else of the tenant, for who manages access."),
+        "subscriberId" => (string(), "Somebody else of the tenant, for who manages access, or consents."),
+        "channel" => (json!({ "enum": ["realtime"], "default": "realtime" }), "For what."),
+        "category" => (string(), "For items of one category; for all that no other consent names when absent."),
         "current" => (string(), "The session that is to be marked as the asker's own, as welcome named it."),
         _ => (string(), "The session that goes on."),
     };
@@ -22,6 +24,9 @@ pub(super) fn schemas() -> Value {
     let list = |of: Value| object(&["data"], json!({ "data": { "type": "array", "items": of } }));
     let one = |of: Value| object(&["data"], json!({ "data": of }));
     json!({
+        "ChangeConsent": change_consent(),
+        "ConsentRecordedAnswer": one(object(&["id"], json!({ "id": string() }))),
+        "ConsentsAnswer": list(consent()),
         "CreateKey": create_key(),
         "EndedAnswer": one(object(&["ended"], json!({ "ended": { "type": "integer" } }))),
         "KeyAnswer": one(key()),
@@ -81,6 +86,33 @@ fn key() -> Value {
         "secret": { "type": "string", "description": "Told once, in the first answer to its creation." },
     });
     object(&["id", "roles"], properties)
+}
+
+fn change_consent() -> Value {
+    let properties = json!({
+        "subscriberId": string(),
+        "channel": { "enum": ["realtime"] },
+        "category": string(),
+        "given": boolean(),
+        "purpose": { "type": "string", "maxLength": 512 },
+        "textVersion": string(),
+    });
+    let description = "Given when it does not say otherwise, for realtime, for all categories, by the caller.";
+    strict(object(&[], properties), description)
+}
+
+fn consent() -> Value {
+    let properties = json!({
+        "id": string(),
+        "channel": { "enum": ["realtime"] },
+        "category": { "type": "string", "description": "Absent: all that no other consent names." },
+        "given": boolean(),
+        "purpose": string(),
+        "textVersion": string(),
+        "recordedAt": time(),
+        "recordedBy": { "enum": ["self", "other"] },
+    });
+    object(&["id", "channel", "given", "recordedAt", "recordedBy"], properties)
 }
 
 fn session() -> Value {

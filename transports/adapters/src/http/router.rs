@@ -7,7 +7,7 @@ use super::openapi::openapi;
 use super::problem::Refusal;
 use super::routes::{Access, Operation, Route, served};
 use super::surround::surround;
-use super::{access, auditing, connecting, erasing, eventing, marking, probing, publishing, reading};
+use super::{access, auditing, connecting, consents, erasing, eventing, marking, probing, publishing, reading};
 use crate::gateway::{Gateway, Host};
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -108,6 +108,9 @@ async fn answer_call<A: Api>(call: Call<'_, A>, operation: Operation) -> Result<
         Operation::Sessions => access::sessions(call).await,
         Operation::EndSessions => access::sessions_ended(call).await,
         Operation::EndSession => access::session_ended(call).await,
+        Operation::RecordConsent => consents::recorded(call).await,
+        Operation::WithdrawConsent => consents::withdrawn(call).await,
+        Operation::Consents => consents::listed(call).await,
         Operation::MarkOne(mark) => marking::one(call, mark).await,
         Operation::MarkMany(marking) => marking::many(call, marking).await,
         _ => Err(Rejection::Internal.into()),

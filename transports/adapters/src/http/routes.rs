@@ -144,6 +144,12 @@ pub enum Operation {
     EndSessions,
     /// Ends one session.
     EndSession,
+    /// Records a consent.
+    RecordConsent,
+    /// Takes a consent back.
+    WithdrawConsent,
+    /// Lists consents.
+    Consents,
     /// Signs a token for the demo page.
     DevToken,
 }
@@ -233,8 +239,20 @@ const fn open(path: &'static str, operation: Operation, answer: &'static str, su
 }
 
 const LISTED_QUERY: &[&str] = &["tenant", "limit", "after"];
+const CONSENTS_QUERY: &[&str] = &["subscriberId"];
+const WITHDRAW_QUERY: &[&str] = &["subscriberId", "channel", "category"];
 const SESSIONS_QUERY: &[&str] = &["subscriberId", "current"];
 const END_SESSIONS_QUERY: &[&str] = &["subscriberId", "except"];
+
+/// About the consents of the caller, or of somebody whom the caller may record them for.
+const fn consenting(verb: Verb, operation: Operation, answer: &'static str, summary: &'static str) -> Route {
+    Route {
+        verb,
+        access: Access::Authenticated,
+        query: CONSENTS_QUERY,
+        ..open("/v1/privacy/consents", operation, answer, summary)
+    }
+}
 
 /// Reads what somebody manages who manages access.
 const fn managing(path: &'static str, operation: Operation, answer: &'static str, summary: &'static str) -> Route {
@@ -346,6 +364,21 @@ pub const ROUTES: &[Route] = &[
         access: Access::Holder(Right::Erase),
         ..open("/v1/privacy/erasures/{id}", Operation::Receipt, "ReceiptAnswer", "The receipt of an erasure.")
     },
+    Route {
+        work: Work::Command,
+        query: &[],
+        payload: Payload::Required("ChangeConsent"),
+        status: 201,
+        ..consenting(Verb::Post, Operation::RecordConsent, "ConsentRecordedAnswer", "Records what a person allows.")
+    },
+    Route {
+        work: Work::Command,
+        query: WITHDRAW_QUERY,
+        status: 204,
+        answer: None,
+        ..consenting(Verb::Delete, Operation::WithdrawConsent, "", "Takes back what a person allows.")
+    },
+    consenting(Verb::Get, Operation::Consents, "ConsentsAnswer", "What a person allows, and does not."),
     reading("/v1/inbox/notifications", Operation::List, LIST_QUERY, "PageAnswer", "One page, newest first."),
     reading("/v1/inbox/notifications/count", Operation::Count, COUNT_QUERY, "CountAnswer", "Exact counts by filters."),
     marking_one("/v1/inbox/notifications/{id}/read", Mark::Read, "Marks one as read, and so as seen."),

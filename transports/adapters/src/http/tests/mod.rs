@@ -2,6 +2,7 @@
 
 mod access;
 mod auditing;
+mod consents;
 mod erasing;
 mod errors;
 mod fake;
