@@ -37,6 +37,7 @@ pub const EVENT_TYPES: &[(u16, &str)] = &[
     (11, "ApiKeyCreated"),
     (12, "ApiKeyRevoked"),
     (13, "ConsentChanged"),
+    (14, "TenantSettingsChanged"),
 ];
 
 /// Who reads.

@@ -1,6 +1,6 @@
 //! What a caller asks to change, parsed and within its limits.
 
-use crate::event::{Audience, AuditedRead, Channel, Content, Published, RevokedTokens};
+use crate::event::{Audience, AuditedRead, Channel, Content, Published, RevokedTokens, Setting};
 use crate::grant::{Grant, Role};
 use crate::ids::{Position, StreamId, TenantId, Time};
 use crate::item::{Filter, Mark};
@@ -108,6 +108,13 @@ pub enum Command {
     },
     /// Records that a person allows something, or no more.
     ChangeConsent(Box<ConsentWanted>),
+    /// Records what a tenant decides for itself.
+    ChangeSettings {
+        /// Whose tenant.
+        scope: Scope,
+        /// What is to be so.
+        settings: Vec<Setting>,
+    },
 }
 
 /// A consent to record.
@@ -156,12 +163,13 @@ impl Command {
             | Self::MarkAll { .. }
             | Self::RecordAuditRead { .. }
             | Self::CreateApiKey { .. }
-            | Self::ChangeConsent(_) => RoomFor::Ordinary,
+            | Self::ChangeConsent(_)
+            | Self::ChangeSettings { .. } => RoomFor::Ordinary,
         }
     }
 }
 
-/// Whose events an auditor reads, or whose tokens and keys somebody manages.
+/// Whose events an auditor reads, or whose tokens, keys and settings somebody manages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Those of the caller's tenant.
@@ -246,6 +254,8 @@ pub enum Answer {
     KeyRevoked,
     /// A consent is on record.
     ConsentChanged,
+    /// What a tenant decided is on record.
+    SettingsChanged,
     /// That an auditor reads is on record.
     AuditRecorded {
         /// Whose events are read; the platform stands for everybody.

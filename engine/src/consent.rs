@@ -1,13 +1,14 @@
 //! What people allow: a fold of the log, in the state and beside the inboxes, where it says what is pushed to whom.
 //!
 //! One rule says what of a person's inbox may be pushed: the consent of an item's category, else the one for all categories,
-//! else what stands for the tenant, which is that it may. What may not is *withheld*: it waits in the list.
+//! else what the tenant decided, which is that it may unless told. What a tenant calls critical is pushed whatever a person says.
+//! What may not be pushed is *withheld*: it waits in the list.
 
 #[cfg(test)]
 mod tests;
 
-use crate::event::{Channel, Event, Recorded};
-use crate::ids::{Position, StreamId, TenantId, Time};
+use crate::event::{Channel, Event, Recorded, Setting};
+use crate::ids::{Position, StreamId, Time};
 use crate::limits::{CONSENTS_NODE_MAX, CONSENTS_PERSON_MAX, CONSENTS_TENANT_MAX};
 use crate::rejection::Rejection;
 use std::collections::BTreeMap;
@@ -27,17 +28,46 @@ pub struct Consent {
     pub at: Time,
 }
 
-/// What everybody said.
+/// What a tenant decides for itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether nothing is pushed to people who said nothing.
+    pub is_opt_in: bool,
+    /// Categories whose items are pushed whatever a person says. Sorted, without doubles.
+    pub critical: Vec<String>,
+}
+
+/// Whose followers are shown something else since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Those of one person.
+    Person(StreamId),
+    /// Those of everybody of a tenant, by the tenant's stream.
+    Tenant(StreamId),
+}
+
+/// What everybody said, and what their tenants decided.
 #[derive(Clone, Debug, Default)]
 pub struct Consents {
     people: BTreeMap<StreamId, OfPerson>,
-    of_tenants: BTreeMap<TenantId, usize>,
+    /// By their streams.
+    tenants: BTreeMap<StreamId, OfTenant>,
+    count: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct OfTenant {
+    settings: Settings,
+    /// The event since which what it decided about pushing is as it is.
+    since: Position,
+    /// How many consents its people have.
     count: usize,
 }
 
 #[derive(Clone, Debug)]
 struct OfPerson {
-    tenant: TenantId,
+    /// By its stream.
+    tenant: StreamId,
     /// The event since which what is withheld is as it is.
     since: Position,
     /// One a channel and category.
@@ -45,7 +75,10 @@ struct OfPerson {
 }
 
 /// Stream, tenant, since; then channel, category, whether given, position and time of each.
-pub(crate) type PersonRow = ([u8; 16], u32, u64, Vec<(u8, Option<String>, bool, u64, i64)>);
+pub(crate) type PersonRow = ([u8; 16], [u8; 16], u64, Vec<(u8, Option<String>, bool, u64, i64)>);
+
+/// A tenant's stream, since when it is so, whether opt-in, and critical categories.
+pub(crate) type TenantRow = ([u8; 16], u64, bool, Vec<String>);
 
 /// What of a person's inbox is not pushed. Something is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,25 +118,49 @@ impl OfPerson {
         let one = self.said.iter().find(|one| one.channel == channel && one.category.as_deref() == category)?;
         Some(one.given)
     }
+}
 
-    fn withholds(&self, category: Option<&str>) -> bool {
-        let own = category.and_then(|category| self.given(Channel::Realtime, Some(category)));
-        !own.or_else(|| self.given(Channel::Realtime, None)).unwrap_or(true)
+/// The one rule: whether an item of a category is withheld.
+fn withholds(person: Option<&OfPerson>, settings: &Settings, category: Option<&str>) -> bool {
+    if category.is_some_and(|category| settings.is_critical(category)) {
+        return false;
+    }
+    let said = |category| person.and_then(|person| person.given(Channel::Realtime, category));
+    let own = category.and_then(|category| said(Some(category)));
+    !own.or_else(|| said(None)).unwrap_or(!settings.is_opt_in)
+}
+
+/// What stands for a tenant that decided nothing.
+static NOTHING_DECIDED: Settings = Settings::DEFAULT;
+
+impl Settings {
+    const DEFAULT: Self = Self { is_opt_in: false, critical: Vec::new() };
+
+    fn is_critical(&self, category: &str) -> bool {
+        self.critical.binary_search_by(|critical| critical.as_str().cmp(category)).is_ok()
     }
 
-    fn withheld(&self) -> Option<Withheld> {
-        let is_rest = self.withholds(None);
-        let of_realtime = self.said.iter().filter(|one| one.channel == Channel::Realtime);
-        let named = of_realtime.filter(|one| one.given == is_rest).filter_map(|one| one.category.clone());
-        let withheld = Withheld::new(is_rest, named);
-        (withheld.is_rest || !withheld.named.is_empty()).then_some(withheld)
+    /// What is otherwise once this is so; nothing where it is so already.
+    #[must_use]
+    pub fn differs(&self, setting: &Setting) -> bool {
+        match setting {
+            Setting::Realtime { opt_in } => *opt_in != self.is_opt_in,
+            Setting::Critical { categories } => *categories != self.critical,
+        }
+    }
+
+    fn take(&mut self, setting: &Setting) {
+        match setting {
+            Setting::Realtime { opt_in } => self.is_opt_in = *opt_in,
+            Setting::Critical { categories } => self.critical.clone_from(categories),
+        }
     }
 }
 
 impl Consents {
-    /// Applies an event, if it is about any of this; gives the person of whose inbox something else is withheld since.
-    pub fn apply(&mut self, recorded: &Recorded) -> Option<StreamId> {
-        let envelope = &recorded.envelope;
+    /// Applies an event, if it is about any of this; gives of whose inboxes something else may be withheld since.
+    pub fn apply(&mut self, recorded: &Recorded) -> Option<Otherwise> {
+        let (envelope, tenant) = (&recorded.envelope, recorded.envelope.stream);
         match &recorded.facts.event {
             Event::ConsentChanged { subject, channel, category, given, .. } => {
                 let consent = Consent {
@@ -113,12 +170,22 @@ impl Consents {
                     position: envelope.position,
                     at: envelope.time,
                 };
-                let before = self.withheld(*subject);
-                self.say(*subject, envelope.tenant, consent);
-                let changed = self.withheld(*subject) != before;
+                let before = self.withheld(tenant, *subject);
+                self.say(*subject, tenant, consent);
+                let changed = self.withheld(tenant, *subject) != before;
                 let person = self.people.get_mut(subject).filter(|_| changed)?;
                 person.since = envelope.position;
-                Some(*subject)
+                Some(Otherwise::Person(*subject))
+            }
+            Event::TenantSettingsChanged { settings } => {
+                let of_tenant = self.tenants.entry(tenant).or_default();
+                let differs = settings.iter().any(|setting| of_tenant.settings.differs(setting));
+                settings.iter().for_each(|setting| of_tenant.settings.take(setting));
+                if !differs {
+                    return None;
+                }
+                of_tenant.since = envelope.position;
+                Some(Otherwise::Tenant(tenant))
             }
             Event::SubjectErased { subject, .. } => {
                 self.forget(*subject);
@@ -128,7 +195,7 @@ impl Consents {
         }
     }
 
-    fn say(&mut self, subject: StreamId, tenant: TenantId, consent: Consent) {
+    fn say(&mut self, subject: StreamId, tenant: StreamId, consent: Consent) {
         let person = self.people.entry(subject);
         let person = person.or_insert_with(|| OfPerson { tenant, since: Position::ZERO, said: Vec::with_capacity(1) });
         let same = |one: &&mut Consent| one.channel == consent.channel && one.category == consent.category;
@@ -136,7 +203,7 @@ impl Consents {
             Some(one) => *one = consent,
             None => {
                 person.said.push(consent);
-                *self.of_tenants.entry(person.tenant).or_default() += 1;
+                self.tenants.entry(person.tenant).or_default().count += 1;
                 self.count += 1;
             }
         }
@@ -145,28 +212,46 @@ impl Consents {
     fn forget(&mut self, subject: StreamId) {
         let Some(gone) = self.people.remove(&subject) else { return };
         self.count -= gone.said.len();
-        if let Some(count) = self.of_tenants.get_mut(&gone.tenant) {
-            *count -= gone.said.len();
+        if let Some(tenant) = self.tenants.get_mut(&gone.tenant) {
+            tenant.count -= gone.said.len();
+            if tenant.count == 0 && tenant.since == Position::ZERO {
+                self.tenants.remove(&gone.tenant);
+            }
         }
     }
 
-    /// What of a person's inbox is withheld; `None`: nothing.
+    /// What a tenant decided, by its stream.
     #[must_use]
-    pub fn withheld(&self, subject: StreamId) -> Option<Withheld> {
-        self.people.get(&subject)?.withheld()
+    pub fn settings(&self, tenant: StreamId) -> &Settings {
+        self.tenants.get(&tenant).map_or(&NOTHING_DECIDED, |tenant| &tenant.settings)
+    }
+
+    /// What of a person's inbox is withheld; `None`: nothing. Tenants are named by their streams.
+    #[must_use]
+    pub fn withheld(&self, tenant: StreamId, subject: StreamId) -> Option<Withheld> {
+        let (person, settings) = (self.people.get(&subject), self.settings(tenant));
+        let is_rest = withholds(person, settings, None);
+        let said = person.into_iter().flat_map(|person| &person.said).filter_map(|one| one.category.as_deref());
+        let mut named: Vec<&str> = said.chain(settings.critical.iter().map(String::as_str)).collect();
+        named.sort_unstable();
+        named.dedup();
+        let named = named.into_iter().filter(|category| withholds(person, settings, Some(category)) != is_rest);
+        let withheld = Withheld::new(is_rest, named.map(Box::from));
+        (withheld.is_rest || !withheld.named.is_empty()).then_some(withheld)
     }
 
     /// Whether an item of this category is withheld from a person. Allocates nothing.
     #[must_use]
-    pub fn withholds(&self, subject: StreamId, category: Option<&str>) -> bool {
-        self.people.get(&subject).is_some_and(|person| person.withholds(category))
+    pub fn withholds(&self, tenant: StreamId, subject: StreamId, category: Option<&str>) -> bool {
+        withholds(self.people.get(&subject), self.settings(tenant), category)
     }
 
     /// The event since which what is withheld from a person is as it is; 0 where it never was otherwise. Whoever followed the
     /// inbox until before it was shown something else.
     #[must_use]
-    pub fn since(&self, subject: StreamId) -> Position {
-        self.people.get(&subject).map_or(Position::ZERO, |person| person.since)
+    pub fn since(&self, tenant: StreamId, subject: StreamId) -> Position {
+        let of_person = self.people.get(&subject).map(|person| person.since);
+        of_person.max(self.tenants.get(&tenant).map(|tenant| tenant.since)).unwrap_or_default()
     }
 
     /// What a person said, in the order in which they first spoke of it.
@@ -174,10 +259,10 @@ impl Consents {
         self.people.get(&subject).into_iter().flat_map(|person| &person.said)
     }
 
-    /// Whether nobody said anything.
+    /// Whether nobody said anything, and no tenant decided anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.people.is_empty()
+        self.people.is_empty() && self.tenants.is_empty()
     }
 
     /// Whether a person has said exactly this last.
@@ -189,7 +274,7 @@ impl Consents {
     /// Whether there is room for what a person says of a channel and category.
     pub(crate) fn has_room(
         &self,
-        tenant: TenantId,
+        tenant: StreamId,
         subject: StreamId,
         channel: Channel,
         category: Option<&str>,
@@ -199,7 +284,7 @@ impl Consents {
             return Ok(());
         }
         let of_person = person.map_or(0, |person| person.said.len());
-        let of_tenant = self.of_tenants.get(&tenant).copied().unwrap_or_default();
+        let of_tenant = self.tenants.get(&tenant).map_or(0, |tenant| tenant.count);
         let counts =
             [(of_person, CONSENTS_PERSON_MAX), (of_tenant, CONSENTS_TENANT_MAX), (self.count, CONSENTS_NODE_MAX)];
         match counts.into_iter().find(|(found, allowed)| found >= allowed) {
@@ -222,9 +307,23 @@ impl Consents {
         })
     }
 
-    /// Takes in a row; `None`: it is none.
+    /// Every tenant that decided something, as rows of a snapshot.
+    pub(crate) fn tenant_rows(&self) -> impl Iterator<Item = TenantRow> {
+        let decided = self.tenants.iter().filter(|(_, tenant)| tenant.since != Position::ZERO);
+        decided.map(|(stream, OfTenant { settings, since, .. })| {
+            (stream.0, since.0, settings.is_opt_in, settings.critical.clone())
+        })
+    }
+
+    /// Takes in the row of a tenant.
+    pub(crate) fn restore_tenant(&mut self, (tenant, since, is_opt_in, critical): TenantRow) {
+        let tenant = self.tenants.entry(StreamId(tenant)).or_default();
+        (tenant.since, tenant.settings) = (Position(since), Settings { is_opt_in, critical });
+    }
+
+    /// Takes in the row of a person; `None`: it is none.
     pub(crate) fn restore(&mut self, (subject, tenant, since, said): PersonRow) -> Option<()> {
-        let (subject, tenant) = (StreamId(subject), TenantId(tenant));
+        let (subject, tenant) = (StreamId(subject), StreamId(tenant));
         for (channel, category, given, position, at) in said {
             let channel = Channel::ALL.into_iter().find(|known| *known as u8 == channel)?;
             let (category, position, at) = (category.map(Box::from), Position(position), Time(at));

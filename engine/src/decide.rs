@@ -5,6 +5,7 @@ mod audit_read;
 mod consent;
 #[cfg(test)]
 mod consent_tests;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -64,7 +65,7 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
     if let Some(decision) = access::access(state, keys, request)? {
         return Ok(decision);
     }
-    if let Some(decision) = of_the_log(state, keys, request)? {
+    if let Some(decision) = apart(state, keys, request)? {
         return Ok(decision);
     }
     let command = command_hash(keys, request);
@@ -104,7 +105,8 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
         | Command::AdoptCheckpointKey { .. }
         | Command::RevokeTokens { .. }
         | Command::CreateApiKey { .. }
-        | Command::RevokeApiKey { .. } => None,
+        | Command::RevokeApiKey { .. }
+        | Command::ChangeSettings { .. } => None,
     };
     let Some(last) = decided else {
         return Ok(Decision::Nothing(Done {
@@ -121,9 +123,12 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
     Ok(Decision::Record { drafts, command })
 }
 
-/// Decides what is about the log itself; `None` for anything else.
-fn of_the_log(state: &State, keys: &Keys, request: &Request) -> Result<Option<Decision>, Rejection> {
+/// Decides what is about the log itself, or the settings of a tenant; `None` for anything else.
+fn apart(state: &State, keys: &Keys, request: &Request) -> Result<Option<Decision>, Rejection> {
     let drafts = match &request.command {
+        Command::ChangeSettings { scope, settings } => {
+            return settings::settings(state, keys, request, scope, settings).map(Some);
+        }
         Command::AdoptCheckpointKey { public, endorsement } => {
             let event = Event::CheckpointKeyAdopted { public: *public, endorsement: endorsement.clone() };
             let stream = keys.stream("", StreamKind::Platform, "");
@@ -160,6 +165,7 @@ fn permitted(grant: &Grant, command: &Command) -> Result<(), Rejection> {
             return Ok(());
         }
         Command::ChangeConsent(_) => Right::ManageConsents,
+        Command::ChangeSettings { .. } => Right::ManageTenant,
         Command::RecordAuditRead { .. } => Right::Audit,
         Command::AdoptCheckpointKey { .. } => Right::Platform,
         // What is one's own needs no right: see `access`.
@@ -218,6 +224,7 @@ fn answered_before(
         FirstAnswer::KeyCreated => Answer::KeyCreated,
         FirstAnswer::KeyRevoked => Answer::KeyRevoked,
         FirstAnswer::ConsentChanged => Answer::ConsentChanged,
+        FirstAnswer::SettingsChanged => Answer::SettingsChanged,
     };
     Ok(Some(Done { answer, position: first.position, replayed: true }))
 }
@@ -234,6 +241,7 @@ const fn unchanged(command: &Command) -> Answer {
         Command::CreateApiKey { .. } => Answer::KeyCreated,
         Command::RevokeApiKey { .. } => Answer::KeyRevoked,
         Command::ChangeConsent(_) => Answer::ConsentChanged,
+        Command::ChangeSettings { .. } => Answer::SettingsChanged,
     }
 }
 

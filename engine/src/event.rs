@@ -115,6 +115,26 @@ pub enum Event {
         /// Which text the person was shown: a name of its version, never the text.
         text_version: Option<String>,
     },
+    /// A tenant decided something for itself. In the tenant's stream.
+    TenantSettingsChanged {
+        /// What is otherwise from here on; what is not named stays.
+        settings: Vec<Setting>,
+    },
+}
+
+/// One thing that a tenant decides for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Setting {
+    /// What is pushed to people who said nothing.
+    Realtime {
+        /// Nothing is, until they allow it; else everything is, until they do not.
+        opt_in: bool,
+    },
+    /// Categories whose items are pushed whatever a person says.
+    Critical {
+        /// Sorted, without doubles. All of them: what is not named is not critical.
+        categories: Vec<String>,
+    },
 }
 
 /// A way to use somebody's data that needs consent.
@@ -324,6 +344,7 @@ impl Event {
             Self::ApiKeyCreated { .. } => 11,
             Self::ApiKeyRevoked { .. } => 12,
             Self::ConsentChanged { .. } => 13,
+            Self::TenantSettingsChanged { .. } => 14,
         }
     }
 
@@ -344,6 +365,7 @@ impl Event {
             Self::ApiKeyCreated { .. } => "ApiKeyCreated",
             Self::ApiKeyRevoked { .. } => "ApiKeyRevoked",
             Self::ConsentChanged { .. } => "ConsentChanged",
+            Self::TenantSettingsChanged { .. } => "TenantSettingsChanged",
         }
     }
 
@@ -351,7 +373,7 @@ impl Event {
     #[must_use]
     pub const fn version_of(event_type: u16) -> Option<u16> {
         match event_type {
-            1..=13 => Some(1),
+            1..=14 => Some(1),
             _ => None,
         }
     }

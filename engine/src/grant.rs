@@ -69,6 +69,8 @@ pub enum Right {
     Erase,
     /// Record and list the consents of everybody of the tenant.
     ManageConsents,
+    /// See and change what the tenant decides for itself.
+    ManageTenant,
     /// Revoke tokens, see and end sessions, and make keys of services, for everybody of the tenant.
     ManageAccess,
     /// What concerns the log as a whole: the engine's own doings, positions in clear, the log of any tenant.
@@ -77,7 +79,7 @@ pub enum Right {
 
 impl Right {
     /// Every right.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::OwnInbox,
         Self::Publish,
         Self::ReadTenantInbox,
@@ -87,6 +89,7 @@ impl Right {
         Self::ReadContent,
         Self::Erase,
         Self::ManageConsents,
+        Self::ManageTenant,
         Self::ManageAccess,
         Self::Platform,
     ];
@@ -106,6 +109,7 @@ impl Right {
             Self::ReadContent => matches!(role, Role::PrivacyOfficer),
             Self::Erase => matches!(role, Role::PrivacyOfficer | Role::SuperAdmin),
             Self::ManageConsents => matches!(role, Role::Service | Role::TenantAdmin | Role::SuperAdmin),
+            Self::ManageTenant => matches!(role, Role::TenantAdmin | Role::SuperAdmin),
             Self::ManageAccess => matches!(role, Role::TenantAdmin | Role::SuperAdmin),
             Self::Platform => matches!(role, Role::SuperAdmin),
         }

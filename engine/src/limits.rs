@@ -64,6 +64,8 @@ pub const REVOCATIONS_NODE_MAX: usize = 200_000;
 pub const API_KEYS_TENANT_MAX: usize = 1_000;
 /// Most API keys of all tenants together: 100,000.
 pub const API_KEYS_NODE_MAX: usize = 100_000;
+/// Most categories that a tenant calls critical: 32.
+pub const CRITICAL_COUNT_MAX: usize = 32;
 /// Most consents of one person: 64, one a channel and category.
 pub const CONSENTS_PERSON_MAX: usize = 64;
 /// Most consents of one tenant's people: 250,000.

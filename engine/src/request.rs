@@ -9,6 +9,7 @@ mod consent;
 mod fields;
 mod publication;
 mod query;
+mod settings;
 #[cfg(test)]
 mod tests;
 

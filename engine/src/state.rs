@@ -222,7 +222,7 @@ impl State {
                 self.subject_erased(*subject, *key);
                 self.consents.apply(recorded);
             }
-            Event::ConsentChanged { .. } => {
+            Event::ConsentChanged { .. } | Event::TenantSettingsChanged { .. } => {
                 self.consents.apply(recorded);
             }
             Event::AuditRead { .. } => {}

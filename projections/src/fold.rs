@@ -61,7 +61,8 @@ impl Projections {
             | Event::TokensRevoked { .. }
             | Event::ApiKeyCreated { .. }
             | Event::ApiKeyRevoked { .. }
-            | Event::ConsentChanged { .. } => Ok(()),
+            | Event::ConsentChanged { .. }
+            | Event::TenantSettingsChanged { .. } => Ok(()),
         }
     }
 

@@ -10,7 +10,7 @@ use support::naive::{Naive, counts};
 use support::script::{Played, Step, places, step};
 use support::{Place, known, person_stream, record, tenant_stream};
 use tidings_engine::consent::{Consents, Withheld};
-use tidings_engine::event::{Channel, Event, Recorded};
+use tidings_engine::event::{Channel, Event, Recorded, Setting};
 use tidings_engine::ids::Position;
 use tidings_engine::item::Filter;
 use tidings_projections::{
@@ -26,6 +26,7 @@ const ADA: Place = Place { tenant: 1, person: Some(1) };
 enum Act {
     Step(Step),
     Say { category: Option<u8>, given: bool },
+    Decide { opt_in: bool, critical: Option<u8> },
     Cut,
     Return,
 }
@@ -35,6 +36,7 @@ fn act() -> impl Strategy<Value = Act> {
         6 => step().prop_map(Act::Step),
         1 => (prop::option::weighted(0.7, 0..3_u8), any::<bool>())
             .prop_map(|(category, given)| Act::Say { category, given }),
+        1 => (any::<bool>(), prop::option::of(0..3_u8)).prop_map(|(opt_in, critical)| Act::Decide { opt_in, critical }),
         1 => Just(Act::Cut),
         1 => Just(Act::Return),
     ]
@@ -51,6 +53,12 @@ fn log(acts: &[Act]) -> (Vec<Recorded>, Vec<(usize, bool)>) {
                 let category = category.map(|number| format!("category-{number}"));
                 let (subject, channel) = (ADA.stream(), Channel::Realtime);
                 let event = Event::ConsentChanged { subject, channel, category, given: *given, text_version: None };
+                record(&mut played.log, ADA.tenant, tenant_stream(ADA.tenant), event);
+            }
+            Act::Decide { opt_in, critical } => {
+                let categories = critical.iter().map(|number| format!("category-{number}")).collect();
+                let settings = vec![Setting::Realtime { opt_in: *opt_in }, Setting::Critical { categories }];
+                let event = Event::TenantSettingsChanged { settings };
                 record(&mut played.log, ADA.tenant, tenant_stream(ADA.tenant), event);
             }
             Act::Cut => links.push((played.log.len(), false)),
@@ -120,8 +128,8 @@ impl Follower {
     }
 
     fn come_back(&mut self, projections: &mut Projections, consents: &Consents) {
-        let withheld = consents.withheld(ADA.stream());
-        if self.at.position < consents.since(ADA.stream()) {
+        let withheld = consents.withheld(tenant_stream(ADA.tenant), ADA.stream());
+        if self.at.position < consents.since(tenant_stream(ADA.tenant), ADA.stream()) {
             return self.begin(projections, withheld.as_ref());
         }
         loop {
@@ -166,7 +174,7 @@ proptest! {
             }
             let Some(recorded) = log.get(index) else { break };
             let otherwise = consents.apply(recorded).is_some();
-            let withheld = consents.withheld(ADA.stream());
+            let withheld = consents.withheld(tenant_stream(ADA.tenant), ADA.stream());
             let mut deltas = Vec::new();
             let is_live = follower.is_live;
             projections.apply_live(recorded, &|_| is_live, &mut deltas).expect("in memory");
@@ -183,7 +191,7 @@ proptest! {
         if !follower.is_live {
             follower.come_back(&mut projections, &consents);
         }
-        check(&follower, &mut projections, &log, consents.withheld(ADA.stream()).as_ref());
+        check(&follower, &mut projections, &log, consents.withheld(tenant_stream(ADA.tenant), ADA.stream()).as_ref());
         for place in places() {
             let all = Naive::of(&log, place);
             prop_assert_eq!(projections.counts(place.owner()).expect("in memory"), all.counts());

@@ -13,6 +13,7 @@ mod publish;
 mod revoke;
 mod serve;
 mod tail;
+mod tenant;
 mod token;
 
 use crate::config::{self, Config};
@@ -62,6 +63,9 @@ enum Command {
     /// Make, list and revoke keys that services call with
     #[command(subcommand)]
     Key(key::Command),
+    /// See and change what a tenant decides for itself
+    #[command(subcommand)]
+    Tenant(tenant::Command),
     /// Check or print the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -148,6 +152,7 @@ pub fn run() -> ExitCode {
         Command::Privacy(command) => privacy::run(&command),
         Command::Revoke(arguments) => revoke::run(&arguments),
         Command::Key(command) => key::run(&command),
+        Command::Tenant(command) => tenant::run(&command),
         Command::Config(command) => configuration(&command),
     };
     exit.into()

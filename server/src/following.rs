@@ -51,7 +51,7 @@ impl InboxThread {
             }
             let at = self.cursor(ChangePlace::at(delta.position));
             let cursor = at.seal(&self.keys, grant.tenant_tag);
-            let withheld = self.withheld(owner);
+            let withheld = self.withheld(owner, grant.tenant_stream);
             let Ok(counts) = self.ask(|projections| projections.pushed_counts(owner, withheld.as_ref())) else {
                 return;
             };
@@ -99,10 +99,10 @@ impl InboxThread {
     pub(crate) fn catch_up(&mut self, connection: &Arc<Connection>, inbox: &InboxName, since: Cursor) {
         let Some((owner, grant)) = following(connection, inbox) else { return };
         let since = ChangePlace { position: since.position, place: since.place };
-        if since.position < self.pushed_since(owner) {
+        if since.position < self.pushed_since(owner, grant.tenant_stream) {
             return self.resync(connection, inbox, owner, &grant, CONSENT);
         }
-        let withheld = self.withheld(owner);
+        let withheld = self.withheld(owner, grant.tenant_stream);
         let Ok((changes, counts)) = self.ask(|projections| {
             let counts = projections.pushed_counts(owner, withheld.as_ref())?;
             Ok((projections.changes(owner, since, CATCH_UP_ITEMS)?, counts))
@@ -136,7 +136,7 @@ impl InboxThread {
     }
 
     fn snapshot(&mut self, connection: &Arc<Connection>, inbox: &InboxName, owner: Owner, grant: &Grant) {
-        let (filter, withheld) = (shown(Filter::default()), self.withheld(owner));
+        let (filter, withheld) = (shown(Filter::default()), self.withheld(owner, grant.tenant_stream));
         let Ok((page, counts)) = self.ask(|projections| {
             let page = projections.pushed_page(owner, &filter, withheld.as_ref(), SNAPSHOT_ITEMS)?;
             Ok((page, projections.pushed_counts(owner, withheld.as_ref())?))

@@ -325,8 +325,8 @@ impl InboxThread {
             self.contents.keep(recorded);
             let otherwise = self.consents.apply(recorded);
             self.fan_out(recorded);
-            if let Some(person) = otherwise {
-                self.show_anew(person);
+            if let Some(otherwise) = otherwise {
+                self.show_anew(otherwise);
             }
             self.tell_auditors(recorded);
         }

@@ -1,7 +1,7 @@
 //! Sessions of this node as their owners see them, and what is asked about who is let in.
 
 use crate::connection::Connection;
-use crate::consents::shown_consents;
+use crate::consents::{settings_shown, shown_consents};
 use crate::entropy;
 use crate::gateway::Server;
 use crate::hub::ConnectionId;
@@ -126,6 +126,7 @@ impl Server {
                 sessions.iter().for_each(|connection| self.end(connection, ended_by(connection, grant)));
                 Ok(json!({ "ended": sessions.len() }))
             }
+            AccessQuestion::Settings(scope) => self.settings(grant, &scope),
             AccessQuestion::Consents { subject } => {
                 let said = subject.map_or_else(Vec::new, |subject| self.inbox.consents().of(subject));
                 shown_consents(&self.reader, &self.keys, grant.tenant_tag, &said).map_err(|why| {
@@ -186,17 +187,31 @@ impl Server {
         })
     }
 
+    /// What a tenant decides for itself.
+    fn settings(&self, grant: &Grant, scope: &Scope) -> Result<Value, Rejection> {
+        let name = self.named(grant, scope)?;
+        let settings = self.inbox.consents().settings(self.keys.stream(&name, StreamKind::Tenant, ""));
+        Ok(json!(settings_shown(&settings)))
+    }
+
+    /// The name of the tenant that is meant, which there must be unless it is the caller's own.
+    fn named(&self, grant: &Grant, scope: &Scope) -> Result<String, Rejection> {
+        match scope {
+            Scope::Own => Ok(grant.tenant.to_string()),
+            Scope::Tenant(name) if self.context.access().read(|access| access.tenant(name)).is_some() => {
+                Ok(name.clone())
+            }
+            Scope::Tenant(_) => Err(Rejection::NotFound),
+            Scope::Everything => Err(Rejection::Forbidden),
+        }
+    }
+
     /// The tenant that a list is of: its name, and what its ids are made with.
     fn listed(&self, grant: &Grant, list: &ListOf) -> Result<(String, TenantTag, Position), Rejection> {
         if !grant.permits(Right::ManageAccess) {
             return Err(Rejection::Forbidden);
         }
-        let name = match &list.scope {
-            Scope::Own => grant.tenant.to_string(),
-            Scope::Tenant(name) if self.context.access().read(|access| access.tenant(name)).is_some() => name.clone(),
-            Scope::Tenant(_) => return Err(Rejection::NotFound),
-            Scope::Everything => return Err(Rejection::Forbidden),
-        };
+        let name = self.named(grant, &list.scope)?;
         let tag = self.keys.tenant_tag(&name);
         let before = match &list.after {
             None => Position(u64::MAX),

@@ -7,7 +7,9 @@ use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use serde::de::{Deserializer, Visitor, value};
 use serde_json::{Value, json};
-use tidings_engine::event::{Audience, AuditedRead, Channel, DecodeError, Event, Facts, Recorded, RevokedTokens};
+use tidings_engine::event::{
+    Audience, AuditedRead, Channel, DecodeError, Event, Facts, Recorded, RevokedTokens, Setting,
+};
 use tidings_engine::grant::Role;
 use tidings_engine::ids::StreamId;
 use tidings_engine::item::Mark;
@@ -39,6 +41,7 @@ fn every_word_that_an_event_can_hold_is_in_an_example() {
         variants::<Severity>(),
         variants::<RevokedTokens>(),
         variants::<Channel>(),
+        variants::<Setting>(),
     ];
     let missing: Vec<_> = words.concat().into_iter().filter(|word| !said.contains(&format!("\"{word}\""))).collect();
     assert!(missing.is_empty(), "tests/format/events.rs has no example of {missing:?}");

@@ -1,6 +1,6 @@
 //! An example of every type of event, together with every word that an event can hold.
 
-use tidings_engine::event::{Audience, AuditedRead, Channel, Content, Event, Published, RevokedTokens};
+use tidings_engine::event::{Audience, AuditedRead, Channel, Content, Event, Published, RevokedTokens, Setting};
 use tidings_engine::grant::Role;
 use tidings_engine::ids::{Position, StreamId, Time};
 use tidings_engine::item::{Filter, Mark};
@@ -11,7 +11,7 @@ pub(crate) fn examples() -> Vec<Event> {
     let of_tenants = [tenant_created(), subject_observed(), published(), retracted(), marked(), all_marked()];
     let of_trust = [erased(), audited(), key_adopted()];
     let of_access = [revoked(), key_created(), key_revoked()];
-    let of_people = [consent_changed()];
+    let of_people = [consent_changed(), settings_changed()];
     of_tenants.into_iter().chain(of_trust).chain(of_access).chain(of_people).flatten().collect()
 }
 
@@ -156,4 +156,17 @@ fn consent_changed() -> Vec<Event> {
         text_version: text_version.map(str::to_owned),
     };
     vec![changed(None, true, Some("2026-03")), changed(Some("invoices"), false, None)]
+}
+
+fn settings_changed() -> Vec<Event> {
+    let critical = |categories: &[&str]| Setting::Critical {
+        categories: categories.iter().map(|category| (*category).to_owned()).collect(),
+    };
+    vec![
+        Event::TenantSettingsChanged { settings: vec![] },
+        Event::TenantSettingsChanged {
+            settings: vec![Setting::Realtime { opt_in: true }, critical(&["a", "security"])],
+        },
+        Event::TenantSettingsChanged { settings: vec![Setting::Realtime { opt_in: false }, critical(&[])] },
+    ]
 }

@@ -260,3 +260,67 @@ async fn a_consent_is_recorded_by_who_may_listed_audited_and_gone_with_its_perso
     let listed: Value = serde_json::from_str(&command(&["consents"])).unwrap();
     assert_eq!((&listed["given"], &listed["purpose"]), (&json!(false), &json!("asked by letter")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_decides_whether_people_are_asked_and_what_nobody_may_miss() {
+    const SETTINGS: &str = "/v1/tenants/acme/settings";
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::begin(folder.path()).await;
+    let signer = Signer::dev(&world.data);
+    let anna = Caller::new(&world.server.addresses, &signer.token("acme", "anna", "tenant_admin"));
+    let root = Caller::new(&world.server.addresses, &signer.token("globex", "root", "super_admin"));
+    let default = json!({"realtime": "opt_out", "critical": []});
+    assert_eq!(anna.ask("GET", SETTINGS, None, 200).await["data"], default);
+    let mut follower = world.follower(Transport::WebTransport, None).await;
+    follower.until("snapshot").await;
+    let decided = json!({"realtime": "opt_in", "critical": ["security", "alarm", "alarm"]});
+    let shown = json!({"realtime": "opt_in", "critical": ["alarm", "security"]});
+    assert_eq!(anna.ask("PATCH", SETTINGS, Some(&decided), 200).await["data"], shown);
+    let frames = follower.until("snapshot").await;
+    assert_eq!(frames[0]["reason"], "consent");
+    // Nobody was asked yet: only what is critical comes.
+    world.publish(&json!("ada"), "orders", "a order").await;
+    world.publish(&json!({"type": "tenant"}), "orders", "b order").await;
+    world.publish(&json!({"type": "tenant"}), "alarm", "c alarm").await;
+    let frames = follower.until("delta").await;
+    assert_eq!((frames.len(), &frames[0]["changes"][0]["item"]["body"]), (1, &json!("c alarm")));
+    // Who is asked and says yes gets the rest, and who says no still gets what is critical, after a restart too.
+    world.give("orders").await;
+    follower.until("snapshot").await;
+    follower.holds(&["a order", "b order", "c alarm"]);
+    world.withdraw("alarm").await;
+    drop(follower);
+    world = world.restart().await;
+    let mut follower = world.follower(Transport::Quic, None).await;
+    follower.until("snapshot").await;
+    follower.holds(&["a order", "b order", "c alarm"]);
+    let anna = Caller::new(&world.server.addresses, &signer.token("acme", "anna", "tenant_admin"));
+    assert_eq!(anna.ask("GET", SETTINGS, None, 200).await["data"], shown);
+    // It is the tenant's own to decide, and the platform's.
+    drop(root);
+    let root = Caller::new(&world.server.addresses, &signer.token("globex", "root", "super_admin"));
+    root.ask("PATCH", SETTINGS, Some(&json!({"critical": []})), 200).await;
+    follower.until("snapshot").await;
+    follower.holds(&["a order", "b order"]);
+    root.ask("GET", "/v1/tenants/nowhere/settings", None, 404).await;
+    for (subject, role, status) in [("ada", "user", 403), ("billing", "service", 403)] {
+        let caller = Caller::new(&world.server.addresses, &signer.token("acme", subject, role));
+        caller.ask("GET", SETTINGS, None, status).await;
+        caller.ask("PATCH", SETTINGS, Some(&decided), status).await;
+    }
+    let other = Caller::new(&world.server.addresses, &signer.token("globex", "gina", "tenant_admin"));
+    other.ask("PATCH", SETTINGS, Some(&decided), 403).await;
+    for wrong in
+        [json!({}), json!({"realtime": "never"}), json!({"critical": [""]}), json!({"critical": vec!["x"; 33]})]
+    {
+        let status = if wrong["critical"].as_array().is_some_and(|all| all.len() > 32) { 413 } else { 400 };
+        anna.ask("PATCH", SETTINGS, Some(&wrong), status).await;
+    }
+    assert_eq!(world.server.stop().await, Some(0));
+    let settings = ["tenant", "settings", "--tenant", "acme", "--data", world.data.to_str().unwrap()];
+    let shown: Value = serde_json::from_str(&run(&settings).done()).unwrap();
+    assert_eq!(shown, json!({"realtime": "opt_in", "critical": []}));
+    let changed = run(&[&settings[..], &["--realtime", "opt_out", "--critical", "alarm"]].concat()).done();
+    let changed: Value = serde_json::from_str(&changed).unwrap();
+    assert_eq!(changed, json!({"realtime": "opt_out", "critical": ["alarm"]}));
+}

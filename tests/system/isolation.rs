@@ -202,7 +202,11 @@ fn asked(route: &Route, names: &Names) -> Vec<Asked> {
         | Operation::Sessions
         | Operation::EndSessions
         | Operation::EndSession => access_asked(route, names),
-        Operation::RecordConsent | Operation::WithdrawConsent | Operation::Consents => consents_asked(route, names),
+        Operation::RecordConsent
+        | Operation::WithdrawConsent
+        | Operation::Consents
+        | Operation::Settings
+        | Operation::ChangeSettings => consents_asked(route, names),
         Operation::MarkOne(_) => both(|_| None, Verdict::NotFound),
         Operation::MarkMany(marking) => {
             let verdict = match marking {
@@ -215,11 +219,13 @@ fn asked(route: &Route, names: &Names) -> Vec<Asked> {
     }
 }
 
-/// Whom a route about consents names is of the caller's own tenant, and it knows no other one.
+/// Whom a route about consents names is of the caller's own tenant, and it knows no other one; one about settings names it.
 fn consents_asked(route: &Route, names: &Names) -> Vec<Asked> {
     let Names { person, tenant, .. } = names;
     let (path, body) = match route.operation {
         Operation::RecordConsent => (route.path.to_owned(), Some(json!({"subscriberId": person, "tenant": tenant}))),
+        Operation::Settings => (route.path.replace("{id}", tenant), None),
+        Operation::ChangeSettings => (route.path.replace("{id}", tenant), Some(json!({"realtime": "opt_in"}))),
         _ => (format!("{}?subscriberId={person}&tenant={tenant}", route.path), None),
     };
     vec![Asked { path, body, verdict: Verdict::AsAbsent, right: None }]
@@ -329,10 +335,12 @@ async fn every_route_answers_names_of_another_tenant_or_user_as_names_that_never
                     }
                     // Who may audit or manage the platform is told of every tenant, and of those that are none.
                     let names_tenant = foreign.path.contains("tenant=acme")
+                        || foreign.path.contains("/tenants/acme/")
                         || foreign.body.as_ref().is_some_and(|body| body.get("tenant").is_some());
                     let is_platforms = matches!(
                         route.access,
-                        Access::Holder(Right::Audit | Right::ManageAccess) | Access::Authenticated
+                        Access::Holder(Right::Audit | Right::ManageAccess | Right::ManageTenant)
+                            | Access::Authenticated
                     );
                     if role == Role::SuperAdmin && is_platforms && names_tenant {
                         continue;

@@ -1,7 +1,7 @@
 //! The facts of each type of event. Without a wildcard: a new type does not compile before it says what auditors see of it.
 
 use super::View;
-use crate::event::{Audience, AuditedRead, Event, Published, RevokedTokens};
+use crate::event::{Audience, AuditedRead, Event, Published, RevokedTokens, Setting};
 use crate::grant::Role;
 use crate::item::Filter;
 use data_encoding::HEXLOWER;
@@ -50,6 +50,18 @@ pub(super) fn facts(event: &Event, own: Value, view: View<'_>) -> Value {
             "given": given,
             "textVersion": text_version,
         }),
+        Event::TenantSettingsChanged { settings } => {
+            json!({ "settings": settings.iter().map(setting).collect::<Vec<_>>() })
+        }
+    }
+}
+
+fn setting(setting: &Setting) -> Value {
+    match setting {
+        Setting::Realtime { opt_in } => {
+            json!({ "type": "realtime", "default": if *opt_in { "opt_in" } else { "opt_out" } })
+        }
+        Setting::Critical { categories } => json!({ "type": "critical", "categories": categories }),
     }
 }
 

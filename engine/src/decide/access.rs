@@ -9,12 +9,12 @@ use crate::keys::{Keys, StreamKind};
 use crate::rejection::Rejection;
 use crate::state::State;
 
-/// Whose tokens and keys are managed.
-struct Place {
-    tenant: TenantId,
-    stream: StreamId,
+/// Whose tokens, keys or settings are managed.
+pub(super) struct Place {
+    pub(super) tenant: TenantId,
+    pub(super) stream: StreamId,
     /// The tenant's name, where it arises with this.
-    created: Option<String>,
+    pub(super) created: Option<String>,
 }
 
 /// Decides a command about tokens or keys; `None` for any other.
@@ -56,7 +56,7 @@ fn is_own(keys: &Keys, grant: &Grant, which: &RevokedTokens) -> bool {
     }
 }
 
-fn place(state: &State, keys: &Keys, grant: &Grant, scope: &Scope) -> Result<Place, Rejection> {
+pub(super) fn place(state: &State, keys: &Keys, grant: &Grant, scope: &Scope) -> Result<Place, Rejection> {
     match scope {
         Scope::Own => match state.tenant(&grant.tenant) {
             Some(tenant) => Ok(Place { tenant, stream: grant.tenant_stream, created: None }),

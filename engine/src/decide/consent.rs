@@ -17,7 +17,7 @@ impl Wanted<'_> {
         if !given && !self.is_keyed && consents.is_said(*subject, *channel, category.as_deref(), false) {
             return Ok(None);
         }
-        consents.has_room(self.tenant, *subject, *channel, category.as_deref())?;
+        consents.has_room(self.grant.tenant_stream, *subject, *channel, category.as_deref())?;
         let event = Event::ConsentChanged {
             subject: *subject,
             channel: *channel,

@@ -51,7 +51,7 @@ fn taking_back_again_records_nothing_and_a_repeated_key_is_answered_as_before() 
     assert_eq!(scene.ask(&ada, Some("k"), says(ada.stream, None, false)), answer(true));
     let other = scene.ask(&ada, Some("k"), says(ada.stream, None, true));
     assert_eq!((other, scene.head()), (Err(Rejection::IdempotencyConflict), head));
-    assert!(scene.engine.state().consents().withholds(ada.stream, None));
+    assert!(scene.engine.state().consents().withholds(ada.tenant_stream, ada.stream, None));
 }
 
 #[test]

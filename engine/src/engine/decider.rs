@@ -338,6 +338,7 @@ fn done(events: &[Arc<Recorded>]) -> Done {
         Event::ApiKeyCreated { .. } => Answer::KeyCreated,
         Event::ApiKeyRevoked { .. } => Answer::KeyRevoked,
         Event::ConsentChanged { .. } => Answer::ConsentChanged,
+        Event::TenantSettingsChanged { .. } => Answer::SettingsChanged,
     };
     Done { answer, position, replayed: false }
 }

@@ -37,7 +37,7 @@ impl Asker<'_> {
     }
 
     /// The tenant that is meant, and its name.
-    fn scope<'t>(&'t self, tenant: Option<&'t String>) -> Result<(Scope, &'t str), Rejection> {
+    pub(super) fn scope<'t>(&'t self, tenant: Option<&'t String>) -> Result<(Scope, &'t str), Rejection> {
         match managed(self.grant, tenant.map(String::as_str))? {
             Scope::Tenant(_) => {
                 Ok((Scope::Tenant(tenant.cloned().unwrap_or_default()), tenant.map_or("", |name| name)))
@@ -139,7 +139,7 @@ pub fn managed(grant: &Grant, tenant: Option<&str>) -> Result<Scope, Rejection> 
     }
 }
 
-fn permits(grant: &Grant, right: Right) -> Result<(), Rejection> {
+pub(super) fn permits(grant: &Grant, right: Right) -> Result<(), Rejection> {
     if grant.permits(right) { Ok(()) } else { Err(Rejection::Forbidden) }
 }
 

@@ -105,7 +105,7 @@ impl Feed {
         self.count(consents.rows().count());
         for (subject, tenant, since, said) in consents.rows() {
             self.0.update(&subject);
-            self.number(tenant);
+            self.0.update(&tenant);
             self.number(since);
             self.count(said.len());
             for (channel, category, given, position, at) in said {
@@ -116,6 +116,14 @@ impl Feed {
                 self.number(position);
                 self.number(at.cast_unsigned());
             }
+        }
+        self.count(consents.tenant_rows().count());
+        for (tenant, since, is_opt_in, critical) in consents.tenant_rows() {
+            self.0.update(&tenant);
+            self.number(since);
+            self.number(u64::from(is_opt_in));
+            self.count(critical.len());
+            critical.iter().for_each(|category| self.bytes(category.as_bytes()));
         }
     }
 

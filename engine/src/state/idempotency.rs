@@ -40,6 +40,8 @@ pub enum FirstAnswer {
     KeyRevoked,
     /// A consent was recorded.
     ConsentChanged,
+    /// What a tenant decides was recorded.
+    SettingsChanged,
 }
 
 /// The keys of the last 24 hours of recorded time, a bounded number for each tenant and for all, oldest out first.
@@ -101,6 +103,7 @@ const TOKENS_REVOKED: u32 = u32::MAX;
 const KEY_CREATED: u32 = u32::MAX - 1;
 const KEY_REVOKED: u32 = u32::MAX - 2;
 const CONSENT_CHANGED: u32 = u32::MAX - 3;
+const SETTINGS_CHANGED: u32 = u32::MAX - 4;
 
 const NOWHERE: u32 = u32::MAX;
 
@@ -313,6 +316,7 @@ impl Key {
             KEY_CREATED => FirstAnswer::KeyCreated,
             KEY_REVOKED => FirstAnswer::KeyRevoked,
             CONSENT_CHANGED => FirstAnswer::ConsentChanged,
+            SETTINGS_CHANGED => FirstAnswer::SettingsChanged,
             number => FirstAnswer::Published { recipients: Some(number.saturating_sub(4)) },
         }
     }
@@ -326,6 +330,7 @@ impl Key {
             FirstAnswer::KeyCreated => KEY_CREATED,
             FirstAnswer::KeyRevoked => KEY_REVOKED,
             FirstAnswer::ConsentChanged => CONSENT_CHANGED,
+            FirstAnswer::SettingsChanged => SETTINGS_CHANGED,
             FirstAnswer::Published { recipients: None } => 3,
             FirstAnswer::Published { recipients: Some(count) } => count.saturating_add(4),
         }
@@ -347,6 +352,7 @@ fn answer_of(event: &Event) -> Option<FirstAnswer> {
         Event::ApiKeyCreated { .. } => Some(FirstAnswer::KeyCreated),
         Event::ApiKeyRevoked { .. } => Some(FirstAnswer::KeyRevoked),
         Event::ConsentChanged { .. } => Some(FirstAnswer::ConsentChanged),
+        Event::TenantSettingsChanged { .. } => Some(FirstAnswer::SettingsChanged),
         Event::TenantCreated { .. }
         | Event::SubjectObserved { .. }
         | Event::AuditRead { .. }

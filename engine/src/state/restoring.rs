@@ -10,7 +10,7 @@ use super::runs::{Run, Runs};
 use super::streams::{Stream, Streams};
 use super::tenant::{Kind, Notification, Retraction, Tenant};
 use crate::access::{KeyRow, RevocationRow};
-use crate::consent::PersonRow;
+use crate::consent::{PersonRow, TenantRow};
 use crate::ids::{Position, StreamId, TenantId, Time};
 use crate::snapshot::{PartError, decode};
 use tidings_wire::Severity;
@@ -37,6 +37,7 @@ enum Said {
     Revocations(Vec<RevocationRow>),
     ApiKeys(Vec<KeyRow>),
     Consents(Vec<PersonRow>),
+    Settings(Vec<TenantRow>),
     Tenant(u32, u64, Option<[u8; 16]>),
     Strings(Vec<String>),
     Kinds(Vec<Kind>),
@@ -64,6 +65,7 @@ impl Piece {
             tag::REVOCATIONS => Said::Revocations(decode(bytes)?),
             tag::API_KEYS => Said::ApiKeys(decode(bytes)?),
             tag::CONSENTS => Said::Consents(decode(bytes)?),
+            tag::SETTINGS => Said::Settings(decode(bytes)?),
             tag::TENANT => {
                 let (id, sequence, stream) = decode(bytes)?;
                 Said::Tenant(id, sequence, stream)
@@ -174,6 +176,10 @@ impl Restoring {
                 true
             }
             Said::Consents(rows) => rows.into_iter().all(|row| state.consents.restore(row).is_some()),
+            Said::Settings(rows) => {
+                rows.into_iter().for_each(|row| state.consents.restore_tenant(row));
+                true
+            }
             Said::Tenant(id, sequence, stream) => {
                 let tenant = Tenant { sequence, stream: stream.map(StreamId), ..Tenant::default() };
                 self.tenant = Some(TenantId(id));

@@ -315,7 +315,7 @@ fn what_a_consent_is_for_is_sealed_with_the_persons_key_and_gone_with_it() {
     let key = desk.keys.person_key(desk.person("ada")).unwrap();
     assert_eq!(desk.record(position).envelope.key_id, key.id);
     let mut desk = desk.again(2).unwrap();
-    assert!(desk.engine.state().consents().withholds(desk.person("ada"), None));
+    assert!(desk.engine.state().consents().withholds(service.tenant_stream, desk.person("ada"), None));
     desk.erase("ada").unwrap();
     assert_eq!(purpose(&desk), None);
     assert!(desk.engine.state().consents().is_empty());

@@ -40,7 +40,8 @@ impl Naive {
             | Event::TokensRevoked { .. }
             | Event::ApiKeyCreated { .. }
             | Event::ApiKeyRevoked { .. }
-            | Event::ConsentChanged { .. } => {}
+            | Event::ConsentChanged { .. }
+            | Event::TenantSettingsChanged { .. } => {}
             Event::SubjectErased { subject, .. } => {
                 if place.person.is_some() && *subject == place.stream() {
                     *self = Self::default();

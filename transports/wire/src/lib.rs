@@ -13,6 +13,7 @@ mod item;
 mod privacy;
 mod publish;
 mod server;
+mod settings;
 pub mod varint;
 
 pub use access::{CreateKey, KeyShown, RevocationShown, Revoke, SessionShown};
@@ -26,6 +27,7 @@ pub use item::{Action, Actor, Change, Counts, Item, ItemPatch, Mark, Redirect, S
 pub use privacy::{Erase, Receipt};
 pub use publish::{AudienceName, Publish, Published, Recipients, Severity};
 pub use server::{ErrorBody, LimitsShown, ServerFrame, encode, encode_events};
+pub use settings::{ChangeSettings, RealtimeDefault, SettingsShown};
 
 /// Name of the protocol: the WebSocket subprotocol and the version a `welcome` speaks.
 pub const PROTOCOL: &str = "tidings.v1";

@@ -1,6 +1,8 @@
 //! One event of every type, and of every shape that a type has.
 
-use crate::event::{Audience, AuditedRead, Channel, Content, Event, Facts, Published, Recorded, RevokedTokens};
+use crate::event::{
+    Audience, AuditedRead, Channel, Content, Event, Facts, Published, Recorded, RevokedTokens, Setting,
+};
 use crate::grant::Role;
 use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
 use crate::item::{Filter, Mark};
@@ -68,6 +70,13 @@ pub(super) fn events() -> Vec<Event> {
         Event::ApiKeyRevoked { key: Position(8) },
         consent(None, true),
         consent(Some("billing"), false),
+        Event::TenantSettingsChanged {
+            settings: vec![
+                Setting::Realtime { opt_in: true },
+                Setting::Realtime { opt_in: false },
+                Setting::Critical { categories: vec!["security".to_owned()] },
+            ],
+        },
     ];
     events.extend(reads.map(|what| {
         let (from, through) = (Position(1), Position(70_007));

@@ -146,6 +146,8 @@ pub enum AccessQuestion {
         /// Who; `None` for somebody whom nobody ever named.
         subject: Option<StreamId>,
     },
+    /// What a tenant decides for itself. For who manages the tenant.
+    Settings(Scope),
 }
 
 /// Parts of an answer, each made when the one before has left. It ends early where the server can give no more.

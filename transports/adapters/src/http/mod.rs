@@ -17,6 +17,7 @@ mod marking;
 mod openapi;
 mod openapi_access;
 mod openapi_audit;
+mod operation;
 mod page_query;
 mod probing;
 mod problem;
@@ -28,6 +29,7 @@ mod router;
 mod routes;
 mod schemas;
 mod security_headers;
+mod settings;
 mod surround;
 
 #[cfg(test)]

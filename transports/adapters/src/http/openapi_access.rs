@@ -34,6 +34,8 @@ pub(super) fn schemas() -> Value {
         "Revoke": revoke(),
         "RevokedAnswer": one(object(&["id"], json!({ "id": string() }))),
         "RevocationsAnswer": list(revocation()),
+        "ChangeSettings": strict(object(&[], settings()), "What is absent stays."),
+        "SettingsAnswer": one(object(&["realtime", "critical"], settings())),
         "SessionsAnswer": list(session()),
     })
 }
@@ -86,6 +88,21 @@ fn key() -> Value {
         "secret": { "type": "string", "description": "Told once, in the first answer to its creation." },
     });
     object(&["id", "roles"], properties)
+}
+
+fn settings() -> Value {
+    json!({
+        "realtime": {
+            "enum": ["opt_out", "opt_in"],
+            "description": "What is pushed to people who said nothing: everything, or nothing.",
+        },
+        "critical": {
+            "type": "array",
+            "items": string(),
+            "maxItems": 32,
+            "description": "Categories whose items are pushed whatever a person says.",
+        },
+    })
 }
 
 fn change_consent() -> Value {

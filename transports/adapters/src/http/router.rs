@@ -7,7 +7,9 @@ use super::openapi::openapi;
 use super::problem::Refusal;
 use super::routes::{Access, Operation, Route, served};
 use super::surround::surround;
-use super::{access, auditing, connecting, consents, erasing, eventing, marking, probing, publishing, reading};
+use super::{
+    access, auditing, connecting, consents, erasing, eventing, marking, probing, publishing, reading, settings,
+};
 use crate::gateway::{Gateway, Host};
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
@@ -111,6 +113,8 @@ async fn answer_call<A: Api>(call: Call<'_, A>, operation: Operation) -> Result<
         Operation::RecordConsent => consents::recorded(call).await,
         Operation::WithdrawConsent => consents::withdrawn(call).await,
         Operation::Consents => consents::listed(call).await,
+        Operation::Settings => settings::shown(call).await,
+        Operation::ChangeSettings => settings::changed(call).await,
         Operation::MarkOne(mark) => marking::one(call, mark).await,
         Operation::MarkMany(marking) => marking::many(call, marking).await,
         _ => Err(Rejection::Internal.into()),

@@ -1,6 +1,7 @@
 //! The one table of routes: the router, the OpenAPI document and the tests of isolation are made from it.
 
 use super::api::Work;
+pub use super::operation::{BulkMarking, Operation};
 use axum::routing::MethodFilter;
 use tidings_engine::grant::Right;
 use tidings_wire::Mark;
@@ -70,104 +71,12 @@ pub enum Payload {
     Required(&'static str),
 }
 
-/// A mark on all items that match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BulkMarking {
-    /// All read.
-    Read,
-    /// All seen.
-    Seen,
-    /// All archived.
-    Archive,
-    /// The read ones archived.
-    ReadArchive,
-    /// All deleted.
-    Delete,
-}
-
-/// What a route does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// Tells where the carriers are.
-    Discovery,
-    /// Becomes a WebSocket.
-    WebSocket,
-    /// Becomes a stream of server-sent events.
-    Events,
-    /// Gives a ticket for one connection.
-    Ticket,
-    /// Publishes a notification.
-    Publish,
-    /// Takes a notification back.
-    Retract,
-    /// Erases a person.
-    Erase,
-    /// Gives the receipt of an erasure again.
-    Receipt,
-    /// Reads one page.
-    List,
-    /// Counts.
-    Count,
-    /// Sets a mark on one item.
-    MarkOne(Mark),
-    /// Sets a mark on many.
-    MarkMany(BulkMarking),
-    /// Tells that the process lives.
-    Health,
-    /// Tells whether requests can be served.
-    Ready,
-    /// Gives the OpenAPI document.
-    OpenApi,
-    /// Reads events as an auditor.
-    AuditEvents,
-    /// Reads an inbox as of a place as an auditor.
-    AuditState,
-    /// Verifies and replays a range.
-    AuditReplay,
-    /// Verifies.
-    AuditVerify,
-    /// Gives the schema of a line of events.
-    AuditSchema,
-    /// Revokes tokens.
-    Revoke,
-    /// Lists what is revoked.
-    Revocations,
-    /// Makes a key for a service.
-    CreateKey,
-    /// Lists the keys of services.
-    Keys,
-    /// Revokes a key.
-    RevokeKey,
-    /// Lists sessions.
-    Sessions,
-    /// Ends the sessions of one person.
-    EndSessions,
-    /// Ends one session.
-    EndSession,
-    /// Records a consent.
-    RecordConsent,
-    /// Takes a consent back.
-    WithdrawConsent,
-    /// Lists consents.
-    Consents,
-    /// Signs a token for the demo page.
-    DevToken,
-}
-
-impl Operation {
-    /// Whether it honours `Idempotency-Key`: what it does is a command to the log. Ending a session is none.
-    #[must_use]
-    pub const fn is_command(self) -> bool {
-        !matches!(self, Self::EndSessions | Self::EndSession)
-    }
-}
-
 /// One route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The method.
     pub verb: Verb,
-    /// The path; `{id}` stands for the opaque id of a notification.
+    /// The path; `{id}` stands for the opaque id of a notification, or the name of a tenant.
     pub path: &'static str,
     /// One sentence for readers of the document.
     pub summary: &'static str,
@@ -251,6 +160,15 @@ const fn consenting(verb: Verb, operation: Operation, answer: &'static str, summ
         access: Access::Authenticated,
         query: CONSENTS_QUERY,
         ..open("/v1/privacy/consents", operation, answer, summary)
+    }
+}
+
+/// About the settings of a tenant that the caller manages.
+const fn settling(verb: Verb, operation: Operation, summary: &'static str) -> Route {
+    Route {
+        verb,
+        access: Access::Holder(Right::ManageTenant),
+        ..open("/v1/tenants/{id}/settings", operation, "SettingsAnswer", summary)
     }
 }
 
@@ -379,6 +297,12 @@ pub const ROUTES: &[Route] = &[
         ..consenting(Verb::Delete, Operation::WithdrawConsent, "", "Takes back what a person allows.")
     },
     consenting(Verb::Get, Operation::Consents, "ConsentsAnswer", "What a person allows, and does not."),
+    settling(Verb::Get, Operation::Settings, "What a tenant decides for itself."),
+    Route {
+        work: Work::Command,
+        payload: Payload::Required("ChangeSettings"),
+        ..settling(Verb::Patch, Operation::ChangeSettings, "Has a tenant decide otherwise; what is absent stays.")
+    },
     reading("/v1/inbox/notifications", Operation::List, LIST_QUERY, "PageAnswer", "One page, newest first."),
     reading("/v1/inbox/notifications/count", Operation::Count, COUNT_QUERY, "CountAnswer", "Exact counts by filters."),
     marking_one("/v1/inbox/notifications/{id}/read", Mark::Read, "Marks one as read, and so as seen."),

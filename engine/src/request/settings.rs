@@ -1,0 +1,52 @@
+//! What a tenant decides for itself: what HTTP and the command line ask for.
+
+use super::access::{Asker, permits};
+use super::fields::{name, too_large};
+use crate::command::{Command, Request, Scope};
+use crate::event::Setting;
+use crate::grant::Right;
+use crate::limits::{CRITICAL_COUNT_MAX, NAME_BYTES_MAX};
+use crate::rejection::Rejection;
+use tidings_wire::{ChangeSettings, RealtimeDefault};
+
+impl Asker<'_> {
+    /// Reads what a tenant is to decide; `tenant` is its name.
+    ///
+    /// # Errors
+    /// A field is not of its kind, or the tenant is not the caller's to decide for.
+    pub fn settings(self, tenant: &str, asked: &ChangeSettings) -> Result<Request, Rejection> {
+        let scope = self.settled(tenant)?;
+        let mut settings = Vec::with_capacity(2);
+        if let Some(realtime) = asked.realtime {
+            settings.push(Setting::Realtime { opt_in: realtime == RealtimeDefault::OptIn });
+        }
+        if let Some(critical) = &asked.critical {
+            settings.push(Setting::Critical { categories: categories(critical)? });
+        }
+        if settings.is_empty() {
+            return Err(Rejection::invalid("body", "must name a setting at least"));
+        }
+        self.request(&(tenant, asked), Command::ChangeSettings { scope, settings })
+    }
+
+    /// Whose settings are meant, by the name of the tenant.
+    ///
+    /// # Errors
+    /// They are not the caller's to see.
+    pub fn settled(&self, tenant: &str) -> Result<Scope, Rejection> {
+        permits(self.grant, Right::ManageTenant)?;
+        self.scope(Some(&tenant.to_owned())).map(|(scope, _)| scope)
+    }
+}
+
+/// Sorted, without doubles.
+fn categories(named: &[String]) -> Result<Vec<String>, Rejection> {
+    if named.len() > CRITICAL_COUNT_MAX {
+        return Err(too_large("critical", named.len(), CRITICAL_COUNT_MAX, "categories"));
+    }
+    named.iter().try_for_each(|category| name("critical", category, NAME_BYTES_MAX))?;
+    let mut categories = named.to_vec();
+    categories.sort_unstable();
+    categories.dedup();
+    Ok(categories)
+}
