@@ -38,6 +38,7 @@ pub const EVENT_TYPES: &[(u16, &str)] = &[
     (12, "ApiKeyRevoked"),
     (13, "ConsentChanged"),
     (14, "TenantSettingsChanged"),
+    (15, "ItemsDelivered"),
 ];
 
 /// Who reads.

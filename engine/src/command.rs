@@ -115,6 +115,13 @@ pub enum Command {
         /// What is to be so.
         settings: Vec<Setting>,
     },
+    /// Records that a device of the caller has what was pushed of their inbox, if the tenant wants that and it is due.
+    RecordDelivered {
+        /// The event up to which.
+        up_to: Position,
+        /// The wall clock.
+        now: Time,
+    },
 }
 
 /// A consent to record.
@@ -164,7 +171,8 @@ impl Command {
             | Self::RecordAuditRead { .. }
             | Self::CreateApiKey { .. }
             | Self::ChangeConsent(_)
-            | Self::ChangeSettings { .. } => RoomFor::Ordinary,
+            | Self::ChangeSettings { .. }
+            | Self::RecordDelivered { .. } => RoomFor::Ordinary,
         }
     }
 }
@@ -256,6 +264,8 @@ pub enum Answer {
     ConsentChanged,
     /// What a tenant decided is on record.
     SettingsChanged,
+    /// What reached a person is on record, where it is to be.
+    DeliveryRecorded,
     /// That an auditor reads is on record.
     AuditRecorded {
         /// Whose events are read; the platform stands for everybody.

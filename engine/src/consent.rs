@@ -35,6 +35,8 @@ pub struct Settings {
     pub is_opt_in: bool,
     /// Categories whose items are pushed whatever a person says. Sorted, without doubles.
     pub critical: Vec<String>,
+    /// Whether it is recorded what reached people's devices.
+    pub records_delivered: bool,
 }
 
 /// Whose followers are shown something else since.
@@ -77,8 +79,8 @@ struct OfPerson {
 /// Stream, tenant, since; then channel, category, whether given, position and time of each.
 pub(crate) type PersonRow = ([u8; 16], [u8; 16], u64, Vec<(u8, Option<String>, bool, u64, i64)>);
 
-/// A tenant's stream, since when it is so, whether opt-in, and critical categories.
-pub(crate) type TenantRow = ([u8; 16], u64, bool, Vec<String>);
+/// A tenant's stream, since when it is so, whether opt-in, critical categories, and whether deliveries are recorded.
+pub(crate) type TenantRow = ([u8; 16], u64, bool, Vec<String>, bool);
 
 /// What of a person's inbox is not pushed. Something is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +115,13 @@ impl Withheld {
     }
 }
 
+impl OfTenant {
+    /// Whether it never decided anything that is not so anyway.
+    fn is_as_ever(&self) -> bool {
+        self.since == Position::ZERO && self.settings == Settings::DEFAULT
+    }
+}
+
 impl OfPerson {
     fn given(&self, channel: Channel, category: Option<&str>) -> Option<bool> {
         let one = self.said.iter().find(|one| one.channel == channel && one.category.as_deref() == category)?;
@@ -134,7 +143,7 @@ fn withholds(person: Option<&OfPerson>, settings: &Settings, category: Option<&s
 static NOTHING_DECIDED: Settings = Settings::DEFAULT;
 
 impl Settings {
-    const DEFAULT: Self = Self { is_opt_in: false, critical: Vec::new() };
+    const DEFAULT: Self = Self { is_opt_in: false, critical: Vec::new(), records_delivered: false };
 
     fn is_critical(&self, category: &str) -> bool {
         self.critical.binary_search_by(|critical| critical.as_str().cmp(category)).is_ok()
@@ -146,6 +155,7 @@ impl Settings {
         match setting {
             Setting::Realtime { opt_in } => *opt_in != self.is_opt_in,
             Setting::Critical { categories } => *categories != self.critical,
+            Setting::RecordDelivered { on } => *on != self.records_delivered,
         }
     }
 
@@ -153,6 +163,7 @@ impl Settings {
         match setting {
             Setting::Realtime { opt_in } => self.is_opt_in = *opt_in,
             Setting::Critical { categories } => self.critical.clone_from(categories),
+            Setting::RecordDelivered { on } => self.records_delivered = *on,
         }
     }
 }
@@ -179,7 +190,9 @@ impl Consents {
             }
             Event::TenantSettingsChanged { settings } => {
                 let of_tenant = self.tenants.entry(tenant).or_default();
-                let differs = settings.iter().any(|setting| of_tenant.settings.differs(setting));
+                let is_about_pushing = |setting: &&Setting| !matches!(setting, Setting::RecordDelivered { .. });
+                let mut about_pushing = settings.iter().filter(is_about_pushing);
+                let differs = about_pushing.any(|setting| of_tenant.settings.differs(setting));
                 settings.iter().for_each(|setting| of_tenant.settings.take(setting));
                 if !differs {
                     return None;
@@ -214,7 +227,7 @@ impl Consents {
         self.count -= gone.said.len();
         if let Some(tenant) = self.tenants.get_mut(&gone.tenant) {
             tenant.count -= gone.said.len();
-            if tenant.count == 0 && tenant.since == Position::ZERO {
+            if tenant.count == 0 && tenant.is_as_ever() {
                 self.tenants.remove(&gone.tenant);
             }
         }
@@ -309,16 +322,16 @@ impl Consents {
 
     /// Every tenant that decided something, as rows of a snapshot.
     pub(crate) fn tenant_rows(&self) -> impl Iterator<Item = TenantRow> {
-        let decided = self.tenants.iter().filter(|(_, tenant)| tenant.since != Position::ZERO);
+        let decided = self.tenants.iter().filter(|(_, tenant)| !tenant.is_as_ever());
         decided.map(|(stream, OfTenant { settings, since, .. })| {
-            (stream.0, since.0, settings.is_opt_in, settings.critical.clone())
+            (stream.0, since.0, settings.is_opt_in, settings.critical.clone(), settings.records_delivered)
         })
     }
 
     /// Takes in the row of a tenant.
-    pub(crate) fn restore_tenant(&mut self, (tenant, since, is_opt_in, critical): TenantRow) {
+    pub(crate) fn restore_tenant(&mut self, (tenant, since, is_opt_in, critical, records_delivered): TenantRow) {
         let tenant = self.tenants.entry(StreamId(tenant)).or_default();
-        (tenant.since, tenant.settings) = (Position(since), Settings { is_opt_in, critical });
+        (tenant.since, tenant.settings) = (Position(since), Settings { is_opt_in, critical, records_delivered });
     }
 
     /// Takes in the row of a person; `None`: it is none.

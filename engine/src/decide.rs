@@ -12,7 +12,7 @@ mod tests;
 use crate::command::{Answer, Command, Done, Inbox, Publication, Request};
 use crate::event::{Audience, Content, Event};
 use crate::grant::{Grant, Right};
-use crate::ids::{CommandHash, Position, StreamId, TenantId};
+use crate::ids::{CommandHash, Position, StreamId, TenantId, Time};
 use crate::item::{Filter, Mark};
 use crate::keys::{Keys, StreamKind};
 use crate::rejection::Rejection;
@@ -98,6 +98,9 @@ pub fn decide(state: &State, keys: &Keys, request: &Request) -> Result<Decision,
             let event = erase(keys, known, *subject)?;
             Some(draft(grant.tenant_stream, event, None))
         }
+        Command::RecordDelivered { up_to, now } => {
+            wanted.delivered(*up_to, *now).map(|event| draft(grant.stream, event, None))
+        }
         Command::ChangeConsent(asked) => {
             wanted.consent(asked)?.map(|(event, content)| draft(grant.tenant_stream, event, content))
         }
@@ -166,6 +169,7 @@ fn permitted(grant: &Grant, command: &Command) -> Result<(), Rejection> {
         }
         Command::ChangeConsent(_) => Right::ManageConsents,
         Command::ChangeSettings { .. } => Right::ManageTenant,
+        Command::RecordDelivered { .. } => Right::OwnInbox,
         Command::RecordAuditRead { .. } => Right::Audit,
         Command::AdoptCheckpointKey { .. } => Right::Platform,
         // What is one's own needs no right: see `access`.
@@ -242,6 +246,7 @@ const fn unchanged(command: &Command) -> Answer {
         Command::RevokeApiKey { .. } => Answer::KeyRevoked,
         Command::ChangeConsent(_) => Answer::ConsentChanged,
         Command::ChangeSettings { .. } => Answer::SettingsChanged,
+        Command::RecordDelivered { .. } => Answer::DeliveryRecorded,
     }
 }
 
@@ -280,6 +285,14 @@ impl Wanted<'_> {
         let (roles, topics) = (&self.grant.roles, &self.grant.topics);
         let known = self.state.is_observed_as(self.grant.stream, roles, topics);
         (!known).then(|| Event::SubjectObserved { roles: roles.clone(), topics: topics.clone() })
+    }
+
+    /// Only where the tenant wants it, only news, and at most once a minute of recorded time.
+    fn delivered(&self, up_to: Position, now: Time) -> Option<Event> {
+        let is_wanted = self.state.consents().settings(self.grant.tenant_stream).records_delivered;
+        let (up_to, time) = (up_to.min(self.state.position()), now.max(self.state.time()));
+        let is_due = self.state.delivered().is_due(self.grant.stream, up_to, time);
+        (is_wanted && is_due && self.state.is_person(self.grant.stream)).then_some(Event::ItemsDelivered { up_to })
     }
 
     fn retract(&self, notification: Position) -> Result<Option<Event>, Rejection> {

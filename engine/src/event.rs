@@ -120,6 +120,12 @@ pub enum Event {
         /// What is otherwise from here on; what is not named stays.
         settings: Vec<Setting>,
     },
+    /// A device of a person has all that was pushed of the person's inbox up to a place. In the person's stream; only where
+    /// the tenant decided that it is recorded, and at most once a minute.
+    ItemsDelivered {
+        /// The event up to which.
+        up_to: Position,
+    },
 }
 
 /// One thing that a tenant decides for itself.
@@ -134,6 +140,11 @@ pub enum Setting {
     Critical {
         /// Sorted, without doubles. All of them: what is not named is not critical.
         categories: Vec<String>,
+    },
+    /// Whether it is recorded what reached people's devices.
+    RecordDelivered {
+        /// It is; unless told it is not.
+        on: bool,
     },
 }
 
@@ -345,6 +356,7 @@ impl Event {
             Self::ApiKeyRevoked { .. } => 12,
             Self::ConsentChanged { .. } => 13,
             Self::TenantSettingsChanged { .. } => 14,
+            Self::ItemsDelivered { .. } => 15,
         }
     }
 
@@ -366,6 +378,7 @@ impl Event {
             Self::ApiKeyRevoked { .. } => "ApiKeyRevoked",
             Self::ConsentChanged { .. } => "ConsentChanged",
             Self::TenantSettingsChanged { .. } => "TenantSettingsChanged",
+            Self::ItemsDelivered { .. } => "ItemsDelivered",
         }
     }
 
@@ -373,7 +386,7 @@ impl Event {
     #[must_use]
     pub const fn version_of(event_type: u16) -> Option<u16> {
         match event_type {
-            1..=14 => Some(1),
+            1..=15 => Some(1),
             _ => None,
         }
     }

@@ -12,6 +12,7 @@ pub mod command;
 pub mod consent;
 pub mod cursor;
 pub mod decide;
+pub mod delivered;
 pub mod drain;
 pub mod engine;
 pub mod entropy;

@@ -26,7 +26,7 @@ pub use context::SessionContext;
 pub use input::{Input, Output, Placed, SecurityEvent, Stream};
 
 use crate::grant::Grant;
-use crate::ids::Time;
+use crate::ids::{Position, Time};
 use crate::limits::Limits;
 use crate::rate::Rate;
 use bytes::Bytes;
@@ -67,6 +67,8 @@ pub struct Session {
     heard: Time,
     pinged: Time,
     reconnect_after_ms: Option<u64>,
+    /// The last event that the client said to have of its own inbox.
+    acknowledged: Position,
 }
 
 impl std::fmt::Debug for Session {
@@ -99,6 +101,7 @@ impl Session {
             heard: now,
             pinged: now,
             reconnect_after_ms: None,
+            acknowledged: Position::ZERO,
         }
     }
 

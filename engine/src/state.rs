@@ -23,6 +23,7 @@ pub(crate) use restoring::{Piece, Restoring};
 
 use crate::access::Access;
 use crate::consent::Consents;
+use crate::delivered::Delivered;
 use crate::event::{Audience, Event, Published, Recorded};
 use crate::grant::Role;
 use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
@@ -55,6 +56,7 @@ pub struct State {
     key_max: u32,
     access: Access,
     consents: Consents,
+    delivered: Delivered,
 }
 
 impl State {
@@ -149,6 +151,12 @@ impl State {
         &self.consents
     }
 
+    /// What reached people last, where their tenants have it recorded.
+    #[must_use]
+    pub const fn delivered(&self) -> &Delivered {
+        &self.delivered
+    }
+
     /// The first answer to a command that was seen before.
     #[must_use]
     pub fn first_answer(&self, tenant: TenantId, command: CommandHash) -> Option<First> {
@@ -220,8 +228,10 @@ impl State {
             }
             Event::SubjectErased { subject, key, .. } => {
                 self.subject_erased(*subject, *key);
+                self.delivered.forget(*subject);
                 self.consents.apply(recorded);
             }
+            Event::ItemsDelivered { up_to } => self.delivered.note(stream, *up_to, envelope.time),
             Event::ConsentChanged { .. } | Event::TenantSettingsChanged { .. } => {
                 self.consents.apply(recorded);
             }

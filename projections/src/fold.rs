@@ -62,7 +62,8 @@ impl Projections {
             | Event::ApiKeyCreated { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::ConsentChanged { .. }
-            | Event::TenantSettingsChanged { .. } => Ok(()),
+            | Event::TenantSettingsChanged { .. }
+            | Event::ItemsDelivered { .. } => Ok(()),
         }
     }
 

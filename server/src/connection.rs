@@ -220,6 +220,9 @@ impl Driven {
                 let connection = Arc::clone(connection);
                 server.inbox.send(Work::Fetch { connection, id, stream, inbox, page });
             }
+            Output::Delivered { grant, up_to } => {
+                server.inbox.send(Work::Delivered { server: Arc::downgrade(server), grant, up_to });
+            }
             Output::Security(event) => {
                 // Not everyone who is let in is observed: a service has no inbox of its own.
                 if let SecurityEvent::Authenticated { grant, client } = &event {

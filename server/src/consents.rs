@@ -134,5 +134,6 @@ fn shown(reader: &LogReader, keys: &Keys, tag: TenantTag, consent: &Consent) -> 
 /// What a tenant decided, as it is shown.
 pub(crate) fn settings_shown(settings: &Settings) -> SettingsShown {
     let realtime = if settings.is_opt_in { RealtimeDefault::OptIn } else { RealtimeDefault::OptOut };
-    SettingsShown { realtime, critical: settings.critical.clone() }
+    let critical = settings.critical.clone();
+    SettingsShown { realtime, critical, record_delivered: settings.records_delivered }
 }

@@ -12,17 +12,19 @@ use crate::connection::Connection;
 use crate::consents::ConsentsInForce;
 use crate::content::Contents;
 use crate::erasing::Gone;
+use crate::gateway::Server;
 use crate::hub::Hub;
 use crate::reading;
 use crate::writer::Reply;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tidings_adapters::http::{Question, Reading};
 use tidings_engine::access::AccessInForce;
 use tidings_engine::command::Outcome;
 use tidings_engine::cursor::{Cursor, CursorKind};
+use tidings_engine::delivered::Deliveries;
 use tidings_engine::engine::Engine;
 use tidings_engine::event::{Event, Recorded};
 use tidings_engine::grant::Grant;
@@ -130,6 +132,15 @@ pub enum Work {
         /// Who waits.
         answer: oneshot::Sender<Result<Reading, Rejection>>,
     },
+    /// A person has what was pushed of their inbox.
+    Delivered {
+        /// The server that it is said to.
+        server: Weak<Server>,
+        /// Who.
+        grant: Arc<Grant>,
+        /// Up to which event.
+        up_to: Position,
+    },
     /// A connection has ended.
     Ended {
         /// Which.
@@ -206,6 +217,8 @@ pub fn start<S: Storage>(
         ending,
         access: access.clone(),
         consents: consents.clone(),
+        deliveries: Deliveries::default(),
+        server: Weak::new(),
         gone,
     };
     let thread = thread::Builder::new().name("inbox".to_owned()).spawn(move || thread.run(&waiting))?;
@@ -224,6 +237,9 @@ pub(crate) struct InboxThread {
     ending: watch::Sender<Ending>,
     access: AccessInForce,
     pub(crate) consents: ConsentsInForce,
+    pub(crate) deliveries: Deliveries,
+    /// Where deliveries are recorded, once there was one.
+    pub(crate) server: Weak<Server>,
     gone: mpsc::UnboundedSender<Gone>,
 }
 
@@ -261,6 +277,7 @@ impl InboxThread {
                     // A request that was given up meanwhile needs no answer.
                     let _ = answer.send(self.read(&grant, &question));
                 }
+                Work::Delivered { server, grant, up_to } => self.acknowledged(server, grant, up_to),
                 Work::Ended { connection } => self.ended(&connection),
                 Work::StorageFailed => {
                     error!("storage failed: nothing more can be made durable");
@@ -276,14 +293,16 @@ impl InboxThread {
 
     /// How long to wait for work before looking after memory and store.
     fn pause(&self) -> Duration {
-        match (self.folding.is_saving(), self.folding.is_unsaved()) {
+        let house = match (self.folding.is_saving(), self.folding.is_unsaved()) {
             (true, _) => PAUSE_SAVING,
             (false, true) => PAUSE_UNSAVED,
             (false, false) => PAUSE_IDLE,
-        }
+        };
+        self.until_delivery().map_or(house, |delivery| house.min(delivery))
     }
 
     fn keep_house(&mut self) {
+        self.record_deliveries();
         let Self { folding, hub, .. } = self;
         let held = |owner| match owner {
             Owner::User(stream) => hub.is_followed(Target::User(stream)),
@@ -348,6 +367,9 @@ impl InboxThread {
 
     fn ended(&mut self, connection: &Arc<Connection>) {
         self.audits.leave(connection);
+        if let Some(grant) = connection.grant() {
+            self.deliveries.closed(grant.stream, clock::now());
+        }
         for inbox in [InboxName::Me, InboxName::Tenant] {
             self.unsubscribe(connection, &inbox);
         }

@@ -12,6 +12,7 @@ pub mod connection;
 pub mod connection_counts;
 mod consents;
 pub mod content;
+mod delivered;
 pub mod dev_token;
 mod draining;
 pub mod entropy;

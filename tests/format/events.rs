@@ -11,7 +11,7 @@ pub(crate) fn examples() -> Vec<Event> {
     let of_tenants = [tenant_created(), subject_observed(), published(), retracted(), marked(), all_marked()];
     let of_trust = [erased(), audited(), key_adopted()];
     let of_access = [revoked(), key_created(), key_revoked()];
-    let of_people = [consent_changed(), settings_changed()];
+    let of_people = [consent_changed(), settings_changed(), delivered()];
     of_tenants.into_iter().chain(of_trust).chain(of_access).chain(of_people).flatten().collect()
 }
 
@@ -168,5 +168,10 @@ fn settings_changed() -> Vec<Event> {
             settings: vec![Setting::Realtime { opt_in: true }, critical(&["a", "security"])],
         },
         Event::TenantSettingsChanged { settings: vec![Setting::Realtime { opt_in: false }, critical(&[])] },
+        Event::TenantSettingsChanged { settings: vec![Setting::RecordDelivered { on: true }] },
     ]
+}
+
+fn delivered() -> Vec<Event> {
+    vec![Event::ItemsDelivered { up_to: Position(128) }]
 }

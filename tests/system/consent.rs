@@ -16,7 +16,7 @@ use system::server::{Launch, Server};
 use system::sure;
 use system::tokens::Signer;
 use tidings_client::Transport;
-use tidings_wire::{Change, Counts, InboxName, ServerFrame};
+use tidings_wire::{Change, ClientFrame, Counts, Fetch, InboxName, PageQuery, ServerFrame};
 
 /// Where consents are.
 const CONSENTS: &str = "/v1/privacy/consents";
@@ -268,13 +268,12 @@ async fn a_tenant_decides_whether_people_are_asked_and_what_nobody_may_miss() {
     let mut world = World::begin(folder.path()).await;
     let signer = Signer::dev(&world.data);
     let anna = Caller::new(&world.server.addresses, &signer.token("acme", "anna", "tenant_admin"));
-    let root = Caller::new(&world.server.addresses, &signer.token("globex", "root", "super_admin"));
-    let default = json!({"realtime": "opt_out", "critical": []});
+    let default = json!({"realtime": "opt_out", "critical": [], "recordDelivered": false});
     assert_eq!(anna.ask("GET", SETTINGS, None, 200).await["data"], default);
     let mut follower = world.follower(Transport::WebTransport, None).await;
     follower.until("snapshot").await;
     let decided = json!({"realtime": "opt_in", "critical": ["security", "alarm", "alarm"]});
-    let shown = json!({"realtime": "opt_in", "critical": ["alarm", "security"]});
+    let shown = json!({"realtime": "opt_in", "critical": ["alarm", "security"], "recordDelivered": false});
     assert_eq!(anna.ask("PATCH", SETTINGS, Some(&decided), 200).await["data"], shown);
     let frames = follower.until("snapshot").await;
     assert_eq!(frames[0]["reason"], "consent");
@@ -297,7 +296,6 @@ async fn a_tenant_decides_whether_people_are_asked_and_what_nobody_may_miss() {
     let anna = Caller::new(&world.server.addresses, &signer.token("acme", "anna", "tenant_admin"));
     assert_eq!(anna.ask("GET", SETTINGS, None, 200).await["data"], shown);
     // It is the tenant's own to decide, and the platform's.
-    drop(root);
     let root = Caller::new(&world.server.addresses, &signer.token("globex", "root", "super_admin"));
     root.ask("PATCH", SETTINGS, Some(&json!({"critical": []})), 200).await;
     follower.until("snapshot").await;
@@ -319,8 +317,56 @@ async fn a_tenant_decides_whether_people_are_asked_and_what_nobody_may_miss() {
     assert_eq!(world.server.stop().await, Some(0));
     let settings = ["tenant", "settings", "--tenant", "acme", "--data", world.data.to_str().unwrap()];
     let shown: Value = serde_json::from_str(&run(&settings).done()).unwrap();
-    assert_eq!(shown, json!({"realtime": "opt_in", "critical": []}));
+    assert_eq!(shown, json!({"realtime": "opt_in", "critical": [], "recordDelivered": false}));
     let changed = run(&[&settings[..], &["--realtime", "opt_out", "--critical", "alarm"]].concat()).done();
     let changed: Value = serde_json::from_str(&changed).unwrap();
-    assert_eq!(changed, json!({"realtime": "opt_out", "critical": ["alarm"]}));
+    assert_eq!(changed, json!({"realtime": "opt_out", "critical": ["alarm"], "recordDelivered": false}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_delivered_is_on_record_where_the_tenant_wants_it_and_nowhere_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::begin(folder.path()).await;
+    let signer = Signer::dev(&world.data);
+    let anna = Caller::new(&world.server.addresses, &signer.token("acme", "anna", "tenant_admin"));
+    let auditor = Caller::new(&world.server.addresses, &signer.token("acme", "otto", "auditor"));
+    let audit = signer.token("acme", "otto", "auditor");
+    let follow = Some((InboxName::Audit, None));
+    let opened = Conversation::open(&world.server.addresses, Transport::WebSocket, &audit, follow);
+    let mut audit = sure("welcome", opened).await.unwrap();
+    let acknowledges = async |transport: Transport| {
+        let mut follower = world.follower(transport, None).await;
+        follower.until("snapshot").await;
+        world.publish(&json!("ada"), "orders", "an order").await;
+        follower.until("delta").await;
+        let cursor = follower.cursor.clone();
+        follower.conversation.client().send(&ClientFrame::Ack { cursor }).await.unwrap();
+        // Answered after the acknowledgement was heard.
+        let fence = Fetch { id: "fence".into(), inbox: InboxName::Me, query: PageQuery::default() };
+        follower.conversation.ask(&ClientFrame::Fetch(fence), "fence").await.unwrap();
+    };
+    let recorded = async || {
+        let lines = auditor.call("GET", "/v1/audit/events?type=ItemsDelivered", None).await.unwrap();
+        String::from_utf8(lines.body.to_vec()).unwrap().lines().count() - 1
+    };
+    for transport in CARRIERS {
+        acknowledges(transport).await;
+    }
+    assert_eq!(recorded().await, 0, "nobody wanted it");
+    anna.ask("PATCH", "/v1/tenants/acme/settings", Some(&json!({"recordDelivered": true})), 200).await;
+    acknowledges(Transport::WebTransport).await;
+    // The session has ended with the follower, so it is recorded at once.
+    let event = loop {
+        let frame = json_of(&audit.must().await);
+        let events = frame["events"].as_array().cloned().unwrap_or_default();
+        if let Some(event) = events.into_iter().find(|event| event["type"] == "ItemsDelivered") {
+            break event;
+        }
+    };
+    assert_eq!(event["actor"], event["stream"]);
+    assert!(event["facts"]["upTo"].is_string() && event["sealed"] == false, "{event}");
+    // Within the minute nothing more is.
+    acknowledges(Transport::Quic).await;
+    world.withdraw("orders").await;
+    assert_eq!(recorded().await, 1);
 }

@@ -50,6 +50,7 @@ pub(super) fn facts(event: &Event, own: Value, view: View<'_>) -> Value {
             "given": given,
             "textVersion": text_version,
         }),
+        Event::ItemsDelivered { up_to } => json!({ "upTo": view.place(*up_to) }),
         Event::TenantSettingsChanged { settings } => {
             json!({ "settings": settings.iter().map(setting).collect::<Vec<_>>() })
         }
@@ -62,6 +63,7 @@ fn setting(setting: &Setting) -> Value {
             json!({ "type": "realtime", "default": if *opt_in { "opt_in" } else { "opt_out" } })
         }
         Setting::Critical { categories } => json!({ "type": "critical", "categories": categories }),
+        Setting::RecordDelivered { on } => json!({ "type": "record_delivered", "on": on }),
     }
 }
 

@@ -339,6 +339,7 @@ fn done(events: &[Arc<Recorded>]) -> Done {
         Event::ApiKeyRevoked { .. } => Answer::KeyRevoked,
         Event::ConsentChanged { .. } => Answer::ConsentChanged,
         Event::TenantSettingsChanged { .. } => Answer::SettingsChanged,
+        Event::ItemsDelivered { .. } => Answer::DeliveryRecorded,
     };
     Done { answer, position, replayed: false }
 }

@@ -16,12 +16,15 @@ impl Asker<'_> {
     /// A field is not of its kind, or the tenant is not the caller's to decide for.
     pub fn settings(self, tenant: &str, asked: &ChangeSettings) -> Result<Request, Rejection> {
         let scope = self.settled(tenant)?;
-        let mut settings = Vec::with_capacity(2);
+        let mut settings = Vec::with_capacity(3);
         if let Some(realtime) = asked.realtime {
             settings.push(Setting::Realtime { opt_in: realtime == RealtimeDefault::OptIn });
         }
         if let Some(critical) = &asked.critical {
             settings.push(Setting::Critical { categories: categories(critical)? });
+        }
+        if let Some(on) = asked.record_delivered {
+            settings.push(Setting::RecordDelivered { on });
         }
         if settings.is_empty() {
             return Err(Rejection::invalid("body", "must name a setting at least"));

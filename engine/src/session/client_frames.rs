@@ -37,7 +37,12 @@ impl Session {
         match frame {
             ClientFrame::Hello(_) => self.protocol_error("hello was said before"),
             ClientFrame::Command { id, command_id, command } => self.on_command(stream, id, command_id, command, now),
-            ClientFrame::Ack { .. } | ClientFrame::Pong => {
+            ClientFrame::Ack { cursor } => {
+                if self.is_free(now) {
+                    self.on_ack(&cursor);
+                }
+            }
+            ClientFrame::Pong => {
                 self.is_free(now);
             }
             ClientFrame::Ping => {
@@ -145,6 +150,18 @@ impl Session {
             self.outputs.push_back(Output::Security(SecurityEvent::ForeignCursor));
         }
         cursor.filter(|cursor| cursor.kind == CursorKind::Changes)
+    }
+
+    /// The client has everything up to a cursor of its own inbox, as far as it was sent. Any other cursor says nothing.
+    fn on_ack(&mut self, text: &str) {
+        let Some(grant) = self.grant().map(Arc::clone) else { return };
+        let sent = self.subscriptions.place(&InboxName::Me);
+        let (Some(cursor), Some(sent)) = (self.open_cursor(&grant, text), sent) else { return };
+        let up_to = cursor.position.min(sent.position);
+        if cursor.epoch == self.context.epoch && up_to > self.acknowledged {
+            self.acknowledged = up_to;
+            self.outputs.push_back(Output::Delivered { grant, up_to });
+        }
     }
 
     /// The subscriptions of `hello`: there is no `id` to reply to, so what is refused is told by `error`.

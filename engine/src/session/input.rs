@@ -1,7 +1,7 @@
 use crate::command::Request;
 use crate::cursor::Cursor;
 use crate::grant::Grant;
-use crate::ids::StreamId;
+use crate::ids::{Position, StreamId};
 use crate::rejection::Rejection;
 use crate::request::Page;
 use crate::token::KeySource;
@@ -184,6 +184,13 @@ pub enum Output {
         inbox: InboxName,
         /// Which page.
         page: Box<Page>,
+    },
+    /// The person has what was pushed of their own inbox up to an event. Never answered.
+    Delivered {
+        /// Who.
+        grant: Arc<Grant>,
+        /// Up to which.
+        up_to: Position,
     },
     /// Something for the security log.
     Security(SecurityEvent),

@@ -60,6 +60,11 @@ impl Subscriptions {
         self.list.iter().filter(|one| one.told_behind || one.state == State::Behind).count()
     }
 
+    /// Where the client of a subscription stands; `None` where it follows no such inbox, or holds nothing of it.
+    pub(super) fn place(&self, inbox: &InboxName) -> Option<Cursor> {
+        self.list.iter().find(|one| one.inbox == *inbox)?.at
+    }
+
     fn is_asked(&self, inbox: &InboxName) -> bool {
         self.asked.as_ref().is_some_and(|(_, asked)| asked == inbox)
     }

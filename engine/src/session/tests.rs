@@ -1,3 +1,4 @@
+mod acknowledging;
 mod fixture;
 mod flow;
 mod opening;

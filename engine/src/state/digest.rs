@@ -1,6 +1,7 @@
 use super::tenant::Tenant;
 use super::{Inbox, State, Stream};
 use crate::consent::Consents;
+use crate::delivered::Delivered;
 use crate::grant::Role;
 use crate::ids::{Position, StreamId};
 use aws_lc_rs::digest::{Context, SHA256};
@@ -96,6 +97,7 @@ impl State {
             feed.number(created.cast_unsigned());
         }
         feed.consents(&self.consents);
+        feed.delivered(&self.delivered);
         feed.0.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
     }
 }
@@ -118,12 +120,22 @@ impl Feed {
             }
         }
         self.count(consents.tenant_rows().count());
-        for (tenant, since, is_opt_in, critical) in consents.tenant_rows() {
+        for (tenant, since, is_opt_in, critical, records_delivered) in consents.tenant_rows() {
             self.0.update(&tenant);
             self.number(since);
             self.number(u64::from(is_opt_in));
+            self.number(u64::from(records_delivered));
             self.count(critical.len());
             critical.iter().for_each(|category| self.bytes(category.as_bytes()));
+        }
+    }
+
+    fn delivered(&mut self, delivered: &Delivered) {
+        self.count(delivered.rows().count());
+        for (person, up_to, time) in delivered.rows() {
+            self.0.update(&person);
+            self.number(up_to);
+            self.number(time.cast_unsigned());
         }
     }
 

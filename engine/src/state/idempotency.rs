@@ -353,6 +353,7 @@ fn answer_of(event: &Event) -> Option<FirstAnswer> {
         Event::ApiKeyRevoked { .. } => Some(FirstAnswer::KeyRevoked),
         Event::ConsentChanged { .. } => Some(FirstAnswer::ConsentChanged),
         Event::TenantSettingsChanged { .. } => Some(FirstAnswer::SettingsChanged),
+        Event::ItemsDelivered { .. } => None,
         Event::TenantCreated { .. }
         | Event::SubjectObserved { .. }
         | Event::AuditRead { .. }

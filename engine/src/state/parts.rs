@@ -28,6 +28,7 @@ pub(super) mod tag {
     pub(crate) const API_KEYS: u8 = 16;
     pub(crate) const CONSENTS: u8 = 17;
     pub(crate) const SETTINGS: u8 = 18;
+    pub(crate) const DELIVERED: u8 = 19;
 }
 
 /// Rows of a part: chunks of a list are never split.
@@ -56,7 +57,8 @@ impl State {
         sink.parts(tag::REVOCATIONS, self.access.revocation_rows(), |_| 80)?;
         sink.parts(tag::API_KEYS, self.access.key_rows(), |_| 80)?;
         sink.parts(tag::CONSENTS, self.consents.rows(), |(.., said)| 64 + said.len() * 160)?;
-        sink.parts(tag::SETTINGS, self.consents.tenant_rows(), |(.., critical)| 40 + critical.len() * 136)?;
+        sink.parts(tag::SETTINGS, self.consents.tenant_rows(), |(_, _, _, critical, _)| 40 + critical.len() * 136)?;
+        sink.parts(tag::DELIVERED, self.delivered.rows(), |_| 40)?;
         sink.part(tag::END, &(self.streams.count() as u64, self.inboxes.count() as u64))
     }
 

@@ -11,6 +11,7 @@ use super::streams::{Stream, Streams};
 use super::tenant::{Kind, Notification, Retraction, Tenant};
 use crate::access::{KeyRow, RevocationRow};
 use crate::consent::{PersonRow, TenantRow};
+use crate::delivered::DeliveredRow;
 use crate::ids::{Position, StreamId, TenantId, Time};
 use crate::snapshot::{PartError, decode};
 use tidings_wire::Severity;
@@ -38,6 +39,7 @@ enum Said {
     ApiKeys(Vec<KeyRow>),
     Consents(Vec<PersonRow>),
     Settings(Vec<TenantRow>),
+    Delivered(Vec<DeliveredRow>),
     Tenant(u32, u64, Option<[u8; 16]>),
     Strings(Vec<String>),
     Kinds(Vec<Kind>),
@@ -66,6 +68,7 @@ impl Piece {
             tag::API_KEYS => Said::ApiKeys(decode(bytes)?),
             tag::CONSENTS => Said::Consents(decode(bytes)?),
             tag::SETTINGS => Said::Settings(decode(bytes)?),
+            tag::DELIVERED => Said::Delivered(decode(bytes)?),
             tag::TENANT => {
                 let (id, sequence, stream) = decode(bytes)?;
                 Said::Tenant(id, sequence, stream)
@@ -178,6 +181,10 @@ impl Restoring {
             Said::Consents(rows) => rows.into_iter().all(|row| state.consents.restore(row).is_some()),
             Said::Settings(rows) => {
                 rows.into_iter().for_each(|row| state.consents.restore_tenant(row));
+                true
+            }
+            Said::Delivered(rows) => {
+                rows.into_iter().for_each(|row| state.delivered.restore(row));
                 true
             }
             Said::Tenant(id, sequence, stream) => {

@@ -41,7 +41,8 @@ impl Naive {
             | Event::ApiKeyCreated { .. }
             | Event::ApiKeyRevoked { .. }
             | Event::ConsentChanged { .. }
-            | Event::TenantSettingsChanged { .. } => {}
+            | Event::TenantSettingsChanged { .. }
+            | Event::ItemsDelivered { .. } => {}
             Event::SubjectErased { subject, .. } => {
                 if place.person.is_some() && *subject == place.stream() {
                     *self = Self::default();

@@ -24,6 +24,9 @@ pub(crate) struct Settings {
     /// Category whose items are pushed whatever a person says; all of them, each with its own flag
     #[arg(long, conflicts_with = "no_critical")]
     critical: Vec<String>,
+    /// Whether it is recorded what reached people's devices
+    #[arg(long, value_name = "BOOL")]
+    record_delivered: Option<bool>,
     /// No category is critical
     #[arg(long)]
     no_critical: bool,
@@ -42,7 +45,7 @@ impl Settings {
             _ => RealtimeDefault::OptOut,
         });
         let critical = (self.no_critical || !self.critical.is_empty()).then(|| self.critical.clone());
-        let asked = ChangeSettings { realtime, critical };
+        let asked = ChangeSettings { realtime, critical, record_delivered: self.record_delivered };
         (asked != ChangeSettings::default()).then_some(asked)
     }
 }

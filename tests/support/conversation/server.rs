@@ -101,7 +101,7 @@ impl World {
                     self.feeds[of].is_followed = false;
                 }
             }
-            Output::Security(_) => {}
+            Output::Delivered { .. } | Output::Security(_) => {}
         }
     }
 

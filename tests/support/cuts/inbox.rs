@@ -51,7 +51,7 @@ impl Node {
                     self.work.push_back(Work::Fetch { connection: id, id: name, stream, inbox, page });
                 }
                 Output::Security(SecurityEvent::Authenticated { grant, .. }) => connection.grant = Some(grant),
-                Output::Security(_) => {}
+                Output::Delivered { .. } | Output::Security(_) => {}
             }
         }
     }

@@ -20,6 +20,9 @@ pub struct ChangeSettings {
     /// All categories whose items are pushed whatever a person says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub critical: Option<Vec<String>>,
+    /// Whether it is recorded what reached people's devices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_delivered: Option<bool>,
 }
 
 /// What a tenant has decided.
@@ -30,4 +33,6 @@ pub struct SettingsShown {
     pub realtime: RealtimeDefault,
     /// Categories whose items are pushed whatever a person says, sorted.
     pub critical: Vec<String>,
+    /// Whether it is recorded what reached people's devices.
+    pub record_delivered: bool,
 }

@@ -75,8 +75,10 @@ pub(super) fn events() -> Vec<Event> {
                 Setting::Realtime { opt_in: true },
                 Setting::Realtime { opt_in: false },
                 Setting::Critical { categories: vec!["security".to_owned()] },
+                Setting::RecordDelivered { on: true },
             ],
         },
+        Event::ItemsDelivered { up_to: Position(7) },
     ];
     events.extend(reads.map(|what| {
         let (from, through) = (Position(1), Position(70_007));

@@ -35,7 +35,7 @@ pub(super) fn schemas() -> Value {
         "RevokedAnswer": one(object(&["id"], json!({ "id": string() }))),
         "RevocationsAnswer": list(revocation()),
         "ChangeSettings": strict(object(&[], settings()), "What is absent stays."),
-        "SettingsAnswer": one(object(&["realtime", "critical"], settings())),
+        "SettingsAnswer": one(object(&["realtime", "critical", "recordDelivered"], settings())),
         "SessionsAnswer": list(session()),
     })
 }
@@ -101,6 +101,10 @@ fn settings() -> Value {
             "items": string(),
             "maxItems": 32,
             "description": "Categories whose items are pushed whatever a person says.",
+        },
+        "recordDelivered": {
+            "type": "boolean",
+            "description": "Whether it is recorded what reached people's devices, at most once a minute each.",
         },
     })
 }
