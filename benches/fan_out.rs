@@ -118,7 +118,7 @@ fn live(subject: &str, context: &Arc<SessionContext>, token: &str) -> Result<Ses
     session.handle(Input::Frame { stream: Stream::Ordered, bytes: hello.as_bytes() }, START);
     while let Some(output) = session.poll_output() {
         match output {
-            Output::Admit { .. } => session.handle(Input::Admitted(Ok(())), START),
+            Output::Admit(_) => session.handle(Input::Admitted(Ok(())), START),
             Output::Observe(_) => session.handle(Input::Observed(Ok(())), START),
             Output::Subscribe { inbox, .. } => {
                 let frame = Bytes::from_static(br#"{"type":"snapshot"}"#);

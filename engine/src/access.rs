@@ -17,7 +17,7 @@ use crate::event::{Event, Recorded};
 use crate::grant::{Credential, Grant};
 use crate::ids::{Position, StreamId, TenantId, Time};
 use crate::keys::{Keys, StreamKind};
-use crate::limits::{API_KEYS_NODE_MAX, API_KEYS_TENANT_MAX, REVOCATIONS_NODE_MAX, REVOCATIONS_TENANT_MAX};
+use crate::limits::Limit;
 use crate::rejection::Rejection;
 use api_keys::ApiKeys;
 use revocations::Revocations;
@@ -121,21 +121,23 @@ impl Access {
     /// Whether one more revocation has room.
     pub(crate) fn has_room_for_revocation(&self, tenant: StreamId) -> Result<(), Rejection> {
         let (found, all) = self.revocations.counts(tenant);
-        full("revocations", found, REVOCATIONS_TENANT_MAX)?;
-        full("revocations", all, REVOCATIONS_NODE_MAX)
+        full(Limit::RevocationsTenantMax, "revocations", found)?;
+        full(Limit::RevocationsNodeMax, "revocations", all)
     }
 
     /// Whether one more key has room.
     pub(crate) fn has_room_for_key(&self, tenant: TenantId) -> Result<(), Rejection> {
         let (found, all) = self.keys.counts(tenant);
-        full("keys", found, API_KEYS_TENANT_MAX)?;
-        full("keys", all, API_KEYS_NODE_MAX)
+        full(Limit::ApiKeysTenantMax, "keys", found)?;
+        full(Limit::ApiKeysNodeMax, "keys", all)
     }
 }
 
-fn full(field: &'static str, found: usize, allowed: usize) -> Result<(), Rejection> {
-    if found < allowed {
+/// One more than there are must not be more than the limit.
+fn full(limit: Limit, field: &'static str, found: usize) -> Result<(), Rejection> {
+    let (found, allowed) = (found as u64 + 1, limit.describe().default);
+    if found <= allowed {
         return Ok(());
     }
-    Err(Rejection::TooLarge { field, found: found as u64 + 1, allowed: allowed as u64, unit: "together" })
+    Err(Rejection::TooLarge { limit, field, found, allowed, unit: "together" })
 }

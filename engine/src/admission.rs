@@ -1,26 +1,32 @@
-//! Who may connect, and how often users may ask over HTTP: counters with limits, before any work is done for anybody.
+//! Who may connect, and how much users and tenants may ask on all their connections together: counters with limits, asked
+//! before any work is done for anybody.
 //!
 //! Memory is bounded: connections by their limits, and what is remembered only for its rate is forgotten as soon as the
 //! rate says so, with a hard bound for the time between.
 
+#[cfg(test)]
+mod properties;
+mod quotas;
 mod rates;
 #[cfg(test)]
 mod tests;
 
+pub use quotas::RequestKind;
+
+use crate::grant::Grant;
 use crate::ids::{StreamId, Time};
-use crate::limits::Limits;
-use crate::rate::{Rate, RateLimit};
-use rates::{Full, Rates};
+use crate::limits::{Limit, LimitSet};
+use crate::rate::Rate;
+use quotas::{TenantRates, UserRates};
+use rates::Rates;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::sync::Arc;
 use tidings_wire::CloseCode;
 
-/// Most addresses and most users that are remembered for their rates alone: 262,144 each, about 16 MiB.
+/// Most addresses, users and tenants that are remembered for their rates alone: 262,144 each, about 16 MiB.
 const RATES_COUNT_MAX: usize = 256 * 1024;
-
-/// When to come back where a table of rates is full: a second later most of it is forgotten.
-const FULL_RETRY_MS: u64 = 1_000;
 
 /// A place that a connection holds until it is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,11 +48,11 @@ pub enum ComesFrom {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The node holds as many connections, or as many unauthenticated ones, as it may.
-    #[error("the node is full")]
-    NodeFull,
+    #[error("the node is full: {}", .0.name())]
+    NodeFull(Limit),
     /// The address holds as many connections as it may.
-    #[error("too many connections of this address")]
-    TooManyConnections,
+    #[error("too many connections of this address: {}", .0.name())]
+    TooManyConnections(Limit),
     /// More handshakes than the rate allows.
     #[error("too many handshakes of this address, wait {retry_after_ms} ms")]
     TooManyHandshakes {
@@ -55,13 +61,37 @@ pub enum Refusal {
     },
 }
 
-/// Which rate of a user a request counts against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RequestKind {
-    /// It changes something.
-    Command,
-    /// It reads.
-    Query,
+impl Refusal {
+    /// The limit that was hit.
+    #[must_use]
+    pub const fn limit(self) -> Limit {
+        match self {
+            Self::NodeFull(limit) | Self::TooManyConnections(limit) => limit,
+            Self::TooManyHandshakes { .. } => Limit::AddressHandshakesPerSecond,
+        }
+    }
+}
+
+/// Why a connection that has shown a good token is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoPlace {
+    /// User, tenant or address hold as many as they may.
+    #[error("too many connections: {}", .0.name())]
+    TooMany(Limit),
+    /// The ticket was released before.
+    #[error("the ticket is no longer valid")]
+    Released,
+}
+
+impl NoPlace {
+    /// How the session ends.
+    #[must_use]
+    pub const fn code(self) -> CloseCode {
+        match self {
+            Self::TooMany(_) => CloseCode::TooManyConnections,
+            Self::Released => CloseCode::Internal,
+        }
+    }
 }
 
 /// Connections of the node.
@@ -97,14 +127,24 @@ struct Ticket {
     /// Where it is; `None` for a proxy, and for whom a proxy hides.
     address: Option<Neighbourhood>,
     is_proxy: bool,
-    /// Tenant and user, once the token was verified.
-    holder: Option<(StreamId, StreamId)>,
+    holder: Holder,
+}
+
+/// What is known of who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// No good token was shown.
+    Unknown,
+    /// A good token was shown on an HTTP connection. Many users can share one behind a proxy, so it is nobody's.
+    Known,
+    /// A session of this tenant and user.
+    Session { tenant: StreamId, user: StreamId },
 }
 
 /// All counters. One for a node; `now` is an argument.
 #[derive(Debug)]
 pub struct Admission {
-    limits: Limits,
+    limits: Arc<LimitSet>,
     tickets: HashMap<u64, Ticket>,
     next_ticket: u64,
     unauthenticated: u32,
@@ -113,32 +153,19 @@ pub struct Admission {
     tenants: HashMap<StreamId, u32>,
     users: HashMap<StreamId, u32>,
     handshakes: Rates<Neighbourhood, Rate>,
-    requests: Rates<StreamId, UserRates>,
-}
-
-/// What a user has used over HTTP.
-#[derive(Clone, Copy, Debug, Default)]
-struct UserRates {
-    commands: Rate,
-    queries: Rate,
-}
-
-impl rates::Forgettable for Rate {
-    fn is_empty(&self, now: Time) -> bool {
-        Self::is_empty(*self, now)
-    }
-}
-
-impl rates::Forgettable for UserRates {
-    fn is_empty(&self, now: Time) -> bool {
-        self.commands.is_empty(now) && self.queries.is_empty(now)
-    }
+    user_rates: Rates<StreamId, UserRates>,
+    tenant_rates: Rates<StreamId, TenantRates>,
 }
 
 impl Admission {
     /// Counters at zero.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: impl Into<Arc<LimitSet>>) -> Self {
+        Self::with_rates(limits.into(), RATES_COUNT_MAX)
+    }
+
+    /// `rates_max`: most that is remembered of each kind of rate.
+    fn with_rates(limits: Arc<LimitSet>, rates_max: usize) -> Self {
         Self {
             limits,
             tickets: HashMap::new(),
@@ -148,8 +175,9 @@ impl Admission {
             address_authenticated: HashMap::new(),
             tenants: HashMap::new(),
             users: HashMap::new(),
-            handshakes: Rates::new(RATES_COUNT_MAX),
-            requests: Rates::new(RATES_COUNT_MAX),
+            handshakes: Rates::new(rates_max),
+            user_rates: Rates::new(rates_max),
+            tenant_rates: Rates::new(rates_max),
         }
     }
 
@@ -167,10 +195,12 @@ impl Admission {
     /// As [`admit`](Self::admit).
     pub fn admit_from(&mut self, from: ComesFrom, now: Time) -> Result<TicketId, Refusal> {
         let is_proxy = from == ComesFrom::Proxy;
-        if self.tickets.len() >= self.limits.node_connections_max as usize
-            || (!is_proxy && self.unauthenticated >= self.limits.node_unauthenticated_max)
-        {
-            return Err(Refusal::NodeFull);
+        let limits = self.limits.node();
+        if self.tickets.len() >= limits.node_connections_max as usize {
+            return Err(Refusal::NodeFull(Limit::NodeConnectionsMax));
+        }
+        if !is_proxy && self.unauthenticated >= limits.node_unauthenticated_max {
+            return Err(Refusal::NodeFull(Limit::NodeUnauthenticatedMax));
         }
         let address = match from {
             ComesFrom::Address(address) => Some(self.admit_address(Neighbourhood::of(address), now)?),
@@ -184,62 +214,71 @@ impl Admission {
         }
         let id = self.next_ticket;
         self.next_ticket += 1;
-        self.tickets.insert(id, Ticket { address, is_proxy, holder: None });
+        self.tickets.insert(id, Ticket { address, is_proxy, holder: Holder::Unknown });
         Ok(TicketId(id))
     }
 
     /// Takes a handshake of an address that has room for one more.
     fn admit_address(&mut self, address: Neighbourhood, now: Time) -> Result<Neighbourhood, Refusal> {
-        let limits = &self.limits;
-        let rate =
-            RateLimit { per_second: limits.address_handshakes_per_second, burst: limits.address_handshakes_per_second };
-        match self.handshakes.with(address, now, |one| one.take(rate, now)) {
-            Ok(Ok(())) => {}
-            Ok(Err(retry_after_ms)) => return Err(Refusal::TooManyHandshakes { retry_after_ms }),
-            Err(Full) => return Err(Refusal::TooManyHandshakes { retry_after_ms: FULL_RETRY_MS }),
+        let limits = self.limits.node();
+        let rate = limits.handshakes();
+        self.handshakes
+            .with(address, now, |one| one.take(rate, now))
+            .map_err(|retry_after_ms| Refusal::TooManyHandshakes { retry_after_ms })?;
+        if count(&self.address_unauthenticated, &address) >= limits.address_unauthenticated_max {
+            return Err(Refusal::TooManyConnections(Limit::AddressUnauthenticatedMax));
         }
-        if count(&self.address_unauthenticated, &address) >= limits.address_unauthenticated_max
-            || count(&self.address_authenticated, &address) >= limits.address_connections_max
-        {
-            return Err(Refusal::TooManyConnections);
+        if count(&self.address_authenticated, &address) >= limits.address_connections_max {
+            return Err(Refusal::TooManyConnections(Limit::AddressConnectionsMax));
         }
         Ok(address)
     }
 
-    /// Counts a connection for its tenant and user, whose token was verified, and no longer as unauthenticated.
+    /// Counts an HTTP connection on which a good token was shown no longer as unauthenticated. Again does nothing.
     ///
     /// # Errors
-    /// `too_many_connections`: user, tenant or address hold as many as they may. The connection still counts as
-    /// unauthenticated until it is released. A ticket that was released gets `internal`.
-    pub fn authenticated(
-        &mut self,
-        ticket: TicketId,
-        tenant_stream: StreamId,
-        stream: StreamId,
-    ) -> Result<(), CloseCode> {
-        let limits = &self.limits;
-        let held = self.tickets.get_mut(&ticket.0).ok_or(CloseCode::Internal)?;
-        if held.holder.is_some() {
+    /// The address holds as many as it may; the connection still counts as unauthenticated until it is released.
+    pub fn known(&mut self, ticket: TicketId) -> Result<(), NoPlace> {
+        let held = self.tickets.get_mut(&ticket.0).ok_or(NoPlace::Released)?;
+        if held.holder != Holder::Unknown {
             return Ok(());
         }
-        if count(&self.users, &stream) >= limits.user_connections_max
-            || count(&self.tenants, &tenant_stream) >= limits.tenant_connections_max
-            || held
-                .address
-                .is_some_and(|address| count(&self.address_authenticated, &address) >= limits.address_connections_max)
-        {
-            return Err(CloseCode::TooManyConnections);
-        }
-        held.holder = Some((tenant_stream, stream));
-        add(&mut self.users, stream);
-        add(&mut self.tenants, tenant_stream);
-        if let Some(address) = held.address {
-            add(&mut self.address_authenticated, address);
+        let (address, is_proxy) = (held.address, held.is_proxy);
+        if let Some(address) = address {
+            if count(&self.address_authenticated, &address) >= self.limits.node().address_connections_max {
+                return Err(NoPlace::TooMany(Limit::AddressConnectionsMax));
+            }
             subtract(&mut self.address_unauthenticated, address);
+            add(&mut self.address_authenticated, address);
         }
-        if !held.is_proxy {
-            self.unauthenticated -= 1;
+        held.holder = Holder::Known;
+        self.unauthenticated -= u32::from(!is_proxy);
+        Ok(())
+    }
+
+    /// Counts a session for its tenant and user, whose token was verified, and no longer as unauthenticated.
+    ///
+    /// # Errors
+    /// User, tenant or address hold as many as they may. The connection still counts as before until it is released.
+    pub fn authenticated(&mut self, ticket: TicketId, grant: &Grant) -> Result<(), NoPlace> {
+        let held = self.tickets.get(&ticket.0).ok_or(NoPlace::Released)?;
+        if matches!(held.holder, Holder::Session { .. }) {
+            return Ok(());
         }
+        let limits = self.limits.of(&grant.tenant);
+        if count(&self.users, &grant.stream) >= limits.user_connections_max {
+            return Err(NoPlace::TooMany(Limit::UserConnectionsMax));
+        }
+        if count(&self.tenants, &grant.tenant_stream) >= limits.tenant_connections_max {
+            return Err(NoPlace::TooMany(Limit::TenantConnectionsMax));
+        }
+        self.known(ticket)?;
+        let (tenant, user) = (grant.tenant_stream, grant.stream);
+        if let Some(held) = self.tickets.get_mut(&ticket.0) {
+            held.holder = Holder::Session { tenant, user };
+        }
+        add(&mut self.users, user);
+        add(&mut self.tenants, tenant);
         Ok(())
     }
 
@@ -247,32 +286,20 @@ impl Admission {
     pub fn release(&mut self, ticket: TicketId) {
         let Some(Ticket { address, is_proxy, holder }) = self.tickets.remove(&ticket.0) else { return };
         let of_address = match holder {
-            Some((tenant_stream, stream)) => {
-                subtract(&mut self.tenants, tenant_stream);
-                subtract(&mut self.users, stream);
-                &mut self.address_authenticated
-            }
-            None => {
+            Holder::Unknown => {
                 self.unauthenticated -= u32::from(!is_proxy);
                 &mut self.address_unauthenticated
+            }
+            Holder::Known => &mut self.address_authenticated,
+            Holder::Session { tenant, user } => {
+                subtract(&mut self.tenants, tenant);
+                subtract(&mut self.users, user);
+                &mut self.address_authenticated
             }
         };
         if let Some(address) = address {
             subtract(of_address, address);
         }
-    }
-
-    /// Counts a request of a user over HTTP.
-    ///
-    /// # Errors
-    /// Milliseconds until one more is allowed, at least 1; nothing was counted.
-    pub fn request(&mut self, stream: StreamId, kind: RequestKind, now: Time) -> Result<(), u64> {
-        let limits = &self.limits;
-        let taken = self.requests.with(stream, now, |user| match kind {
-            RequestKind::Command => user.commands.take(limits.commands(), now),
-            RequestKind::Query => user.queries.take(limits.queries(), now),
-        });
-        taken.unwrap_or(Err(FULL_RETRY_MS))
     }
 
     /// How many connections there are.
@@ -284,12 +311,13 @@ impl Admission {
 
     /// How many connections the node may have.
     #[must_use]
-    pub const fn connections_max(&self) -> u32 {
-        self.limits.node_connections_max
+    pub fn connections_max(&self) -> u32 {
+        self.limits.node().node_connections_max
     }
 
     /// Puts other limits in force, for what is asked from now on.
-    pub fn replace_limits(&mut self, limits: Limits) {
+    /// Nobody who is in is sent away.
+    pub fn set_limits(&mut self, limits: Arc<LimitSet>) {
         self.limits = limits;
     }
 }

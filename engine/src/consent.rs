@@ -9,7 +9,7 @@ mod tests;
 
 use crate::event::{Channel, Event, Recorded, Setting};
 use crate::ids::{Position, StreamId, Time};
-use crate::limits::{CONSENTS_NODE_MAX, CONSENTS_PERSON_MAX, CONSENTS_TENANT_MAX};
+use crate::limits::Limit;
 use crate::rejection::Rejection;
 use std::collections::BTreeMap;
 
@@ -298,15 +298,18 @@ impl Consents {
         }
         let of_person = person.map_or(0, |person| person.said.len());
         let of_tenant = self.tenants.get(&tenant).map_or(0, |tenant| tenant.count);
-        let counts =
-            [(of_person, CONSENTS_PERSON_MAX), (of_tenant, CONSENTS_TENANT_MAX), (self.count, CONSENTS_NODE_MAX)];
-        match counts.into_iter().find(|(found, allowed)| found >= allowed) {
-            None => Ok(()),
-            Some((found, allowed)) => {
-                let (found, allowed) = (found as u64 + 1, allowed as u64);
-                Err(Rejection::TooLarge { field: "consents", found, allowed, unit: "together" })
+        let counts = [
+            (of_person, Limit::ConsentsPersonMax),
+            (of_tenant, Limit::ConsentsTenantMax),
+            (self.count, Limit::ConsentsNodeMax),
+        ];
+        for (found, limit) in counts {
+            let (found, allowed) = (found as u64 + 1, limit.describe().default);
+            if found > allowed {
+                return Err(Rejection::TooLarge { limit, field: "consents", found, allowed, unit: "together" });
             }
         }
+        Ok(())
     }
 
     /// Everybody, as rows of a snapshot in the order of their streams.

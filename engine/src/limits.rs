@@ -1,7 +1,19 @@
-//! Every limit, once: name, unit, default, and how they must relate.
+//! Every limit, once: name, unit, default, scope, what one is told who is over it, and how they must relate.
+//!
+//! [`Limit`] is the one table. The struct [`Limits`], the checks of a configuration, `docs/limits.md` and the tests at and
+//! one over each limit are made from it.
 
-use crate::rate::RateLimit;
-use serde::{Deserialize, Serialize};
+mod lowered;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use lowered::{LimitSet, LoweringError};
+pub use table::{Limit, Limits};
+
+use crate::rate::{PER_SECOND_MAX, RateLimit};
+use std::fmt;
+use tidings_wire::{CloseCode, ReplyCode};
 
 /// Most bytes a frame may have in either direction: 65,536. The same number on every carrier.
 pub const FRAME_BYTES_MAX: usize = tidings_wire::FRAME_BYTES_MAX;
@@ -9,6 +21,14 @@ pub const FRAME_BYTES_MAX: usize = tidings_wire::FRAME_BYTES_MAX;
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// Most bytes an HTTP body may have: 1 MiB. Enough for a list of 10,000 recipients.
 pub const HTTP_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Most bytes of an HTTP body from somebody who has shown no token: 4 KiB.
+pub const HTTP_OPEN_BODY_BYTES_MAX: usize = 4 * 1024;
+/// Most bytes of the head of an HTTP request: 16 KiB.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Most headers of an HTTP/1.1 request: 100. HTTP/2 has the bytes of the head alone.
+pub const HTTP_HEADERS_COUNT_MAX: usize = 100;
+/// Most requests that an HTTP/2 connection may have open at once: 64.
+pub const HTTP_STREAMS_MAX: u32 = 64;
 /// Most people one publish may name: 10,000.
 pub const RECIPIENTS_COUNT_MAX: usize = 10_000;
 /// Most ids one command may name: 500.
@@ -25,6 +45,8 @@ pub const DATA_DEPTH_MAX: usize = 16;
 pub const ITEM_BYTES_MAX: usize = 48 * 1024;
 /// Most bytes of the items of one page or snapshot as JSON: 49,152.
 pub const PAGE_BYTES_MAX: usize = 48 * 1024;
+/// Most filters of one question for counts: 32. A bell asks for four, and a list of tabs for one each.
+pub const COUNT_FILTERS_MAX: usize = 32;
 /// Most items of one page: 100.
 pub const PAGE_ITEMS_MAX: usize = 100;
 /// Items of a page when the caller does not say: 10.
@@ -91,88 +113,130 @@ const _: () = assert!(API_KEYS_TENANT_MAX <= API_KEYS_NODE_MAX, "one tenant's ke
 const _: () = assert!(CONSENTS_PERSON_MAX <= CONSENTS_TENANT_MAX && CONSENTS_TENANT_MAX <= CONSENTS_NODE_MAX);
 const _: () = assert!(TOKEN_BYTES_MAX < FRAME_BYTES_MAX, "a hello holds its token");
 
-/// The limits that an operator can lower or raise: section `[limits]` of the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Time to finish a transport handshake: 10,000 ms.
-    pub handshake_ms_max: u64,
-    /// Time to authenticate: 10,000 ms.
-    pub hello_ms_max: u64,
-    /// Silence that ends a session: 60,000 ms.
-    pub idle_ms_max: u64,
-    /// How often the server pings: 25,000 ms.
-    pub ping_ms: u64,
-    /// Most bytes of queued frames, without the one being written: 65,536.
-    pub outbox_bytes_max: usize,
-    /// Most queued frames, without the one being written: 256.
-    pub outbox_frames_max: usize,
-    /// Most commands of a connection without their reply: 32.
-    pub commands_in_flight_max: u32,
-    /// Commands a second of a connection, and of a user over HTTP: 20.
-    pub commands_per_second: u32,
-    /// Commands at once: 40.
-    pub commands_burst: u32,
-    /// Pages and subscriptions a second: 50.
-    pub queries_per_second: u32,
-    /// Pages and subscriptions at once: 100.
-    pub queries_burst: u32,
-    /// Answers `rate_limited` in a minute before the session is closed: 100.
-    pub rate_limited_per_minute_max: u32,
-    /// Protocol errors before the session is closed: 3.
-    pub protocol_errors_max: u32,
-    /// Most subscriptions of a connection: 8.
-    pub subscriptions_max: u32,
-    /// Most connections of one user on this node: 30.
-    pub user_connections_max: u32,
-    /// Most connections of one tenant on this node: 50,000.
-    pub tenant_connections_max: u32,
-    /// Most connections of one address that are authenticated: 10,000.
-    pub address_connections_max: u32,
-    /// Most connections of one address (IPv6 by /64) that are not authenticated yet: 256.
-    pub address_unauthenticated_max: u32,
-    /// Handshakes a second of one address: 50.
-    pub address_handshakes_per_second: u32,
-    /// Most connections of this node: 100,000.
-    pub node_connections_max: u32,
-    /// Most connections of this node that are not authenticated yet: 2,000.
-    pub node_unauthenticated_max: u32,
-    /// Most readings of the log by auditors that run at a time on this node: 4. Further ones wait for their turn.
-    pub node_audits_running_max: u32,
-    /// Most readings of the log by auditors of one tenant at a time on this node, running or waiting: 4.
-    pub tenant_audits_max: u32,
-    /// Longest life of a token: 86,400,000 ms.
-    pub token_lifetime_ms_max: i64,
+/// Whom a limit counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One connection, on whatever carrier.
+    Connection,
+    /// One request, frame or token.
+    Request,
+    /// One HTTP connection.
+    HttpConnection,
+    /// One connection, and over all of a user's connections and HTTP requests together.
+    ConnectionAndUser,
+    /// One user.
+    User,
+    /// One address; IPv6 addresses count by /64.
+    Address,
+    /// One tenant.
+    Tenant,
+    /// This node.
+    Node,
+    /// One inbox.
+    Inbox,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            handshake_ms_max: 10_000,
-            hello_ms_max: 10_000,
-            idle_ms_max: 60_000,
-            ping_ms: 25_000,
-            outbox_bytes_max: 64 * 1024,
-            outbox_frames_max: 256,
-            commands_in_flight_max: 32,
-            commands_per_second: 20,
-            commands_burst: 40,
-            queries_per_second: 50,
-            queries_burst: 100,
-            rate_limited_per_minute_max: 100,
-            protocol_errors_max: 3,
-            subscriptions_max: 8,
-            user_connections_max: 30,
-            tenant_connections_max: 50_000,
-            address_connections_max: 10_000,
-            address_unauthenticated_max: 256,
-            address_handshakes_per_second: 50,
-            node_connections_max: 100_000,
-            node_unauthenticated_max: 2_000,
-            node_audits_running_max: 4,
-            tenant_audits_max: 4,
-            token_lifetime_ms_max: 24 * 60 * 60 * 1_000,
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connection => "connection",
+            Self::Request => "request",
+            Self::HttpConnection => "HTTP connection",
+            Self::ConnectionAndUser => "connection, user",
+            Self::User => "user",
+            Self::Address => "address",
+            Self::Tenant => "tenant",
+            Self::Node => "node",
+            Self::Inbox => "inbox",
+        })
+    }
+}
+
+/// What somebody is told who is over a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// This reply, or its HTTP status.
+    Reply(ReplyCode),
+    /// This close code.
+    Close(CloseCode),
+    /// There is no place: 429 or 503 where a status can be told, otherwise the connection is closed or refused unread.
+    NoPlace,
+    /// This HTTP status.
+    Status(u16),
+    /// The connection ends without a word.
+    Ended,
+    /// The subscription falls behind and catches up.
+    Behind,
+    /// Nothing: the oldest are no longer there.
+    Oldest,
+    /// Nothing: it is cut, or waits for its turn.
+    Nothing,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reply(code) => write!(f, "`{}`, {}", code.word(), code.http_status()),
+            Self::Close(code) => write!(f, "close {} `{}`", code.number(), code.reason()),
+            Self::NoPlace => f.write_str("no place: 429, 503, or refused unread"),
+            Self::Status(status) => write!(f, "HTTP {status}"),
+            Self::Ended => f.write_str("the connection ends"),
+            Self::Behind => f.write_str("`behind`, then `caught_up`"),
+            Self::Oldest => f.write_str("the oldest go"),
+            Self::Nothing => f.write_str("nothing"),
         }
+    }
+}
+
+/// Who may set a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// Nobody: clients and the log count on it.
+    Fixed,
+    /// Section `[limits]`.
+    Node,
+    /// Section `[limits]`; and for one tenant, lower, `[[tenants]]`.
+    Tenant,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its name in the configuration, in metrics and in the security log. The unit is its end.
+    pub name: &'static str,
+    /// Unless it is set.
+    pub default: u64,
+    /// The least that it may be set to.
+    pub min: u64,
+    /// Whom it counts for.
+    pub scope: Scope,
+    /// What somebody is told who is over it.
+    pub told: Told,
+    /// Who may set it.
+    pub set: Set,
+    /// What it is.
+    pub about: &'static str,
+}
+
+impl Description {
+    /// The most that it may be set to.
+    #[must_use]
+    pub fn max(&self) -> u64 {
+        if self.name.ends_with("_per_second") { u64::from(PER_SECOND_MAX) } else { u64::from(u32::MAX / 2) }
+    }
+}
+
+impl Limit {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.describe().name
+    }
+
+    /// The limit of a name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|limit| limit.name() == name)
     }
 }
 
@@ -185,46 +249,29 @@ pub struct LimitError {
     /// Its value.
     pub found: u64,
     /// What it must be.
-    pub needed: &'static str,
+    pub needed: String,
 }
 
 impl Limits {
-    /// Checks that the limits go together.
+    /// Checks that each limit is in its range, and that they go together.
     ///
     /// # Errors
     /// The first that does not.
     pub fn validate(&self) -> Result<(), LimitError> {
-        let check = |field, found: u64, holds: bool, needed| {
-            if holds { Ok(()) } else { Err(LimitError { field, found, needed }) }
-        };
-        check("ping_ms", self.ping_ms, self.ping_ms * 2 <= self.idle_ms_max, "at most half of idle_ms_max is allowed")?;
-        check("ping_ms", self.ping_ms, self.ping_ms >= 100, "at least 100 is needed")?;
-        check("hello_ms_max", self.hello_ms_max, self.hello_ms_max >= 100, "at least 100 is needed")?;
-        check("handshake_ms_max", self.handshake_ms_max, self.handshake_ms_max >= 100, "at least 100 is needed")?;
-        let outbox = self.outbox_bytes_max as u64;
-        check("outbox_bytes_max", outbox, self.outbox_bytes_max >= 4_096, "at least 4096 is needed")?;
-        let frames = self.outbox_frames_max as u64;
-        check("outbox_frames_max", frames, self.outbox_frames_max >= 8, "at least 8 is needed")?;
-        for (field, found) in [
-            ("commands_in_flight_max", self.commands_in_flight_max),
-            ("commands_per_second", self.commands_per_second),
-            ("commands_burst", self.commands_burst),
-            ("queries_per_second", self.queries_per_second),
-            ("queries_burst", self.queries_burst),
-            ("rate_limited_per_minute_max", self.rate_limited_per_minute_max),
-            ("protocol_errors_max", self.protocol_errors_max),
-            ("subscriptions_max", self.subscriptions_max),
-            ("user_connections_max", self.user_connections_max),
-            ("tenant_connections_max", self.tenant_connections_max),
-            ("address_connections_max", self.address_connections_max),
-            ("address_unauthenticated_max", self.address_unauthenticated_max),
-            ("address_handshakes_per_second", self.address_handshakes_per_second),
-            ("node_connections_max", self.node_connections_max),
-            ("node_unauthenticated_max", self.node_unauthenticated_max),
-            ("node_audits_running_max", self.node_audits_running_max),
-            ("tenant_audits_max", self.tenant_audits_max),
-        ] {
-            check(field, u64::from(found), found >= 1, "at least 1 is needed")?;
+        for limit in Limit::ALL {
+            let row = limit.describe();
+            let Some(found) = self.value(*limit) else { continue };
+            let wrong = |needed| Err(LimitError { field: row.name, found, needed });
+            if found < row.min {
+                return wrong(format!("at least {} is needed", row.min));
+            }
+            if found > row.max() {
+                return wrong(format!("at most {} is allowed", row.max()));
+            }
+        }
+        if self.ping_ms * 2 > self.idle_ms_max {
+            let needed = "at most half of idle_ms_max is allowed".to_owned();
+            return Err(LimitError { field: "ping_ms", found: self.ping_ms, needed });
         }
         Ok(())
     }
@@ -239,5 +286,23 @@ impl Limits {
     #[must_use]
     pub const fn queries(&self) -> RateLimit {
         RateLimit { per_second: self.queries_per_second, burst: self.queries_burst }
+    }
+
+    /// The rate of publishing of a tenant.
+    #[must_use]
+    pub const fn publishes(&self) -> RateLimit {
+        RateLimit::of_a_second(self.tenant_publishes_per_second)
+    }
+
+    /// The rate of people whom a tenant's publishes name.
+    #[must_use]
+    pub const fn recipients(&self) -> RateLimit {
+        RateLimit::of_a_second(self.tenant_recipients_per_second)
+    }
+
+    /// The rate of handshakes of an address.
+    #[must_use]
+    pub const fn handshakes(&self) -> RateLimit {
+        RateLimit::of_a_second(self.address_handshakes_per_second)
     }
 }

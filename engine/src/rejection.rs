@@ -1,5 +1,6 @@
 //! `decide`'s "no": expected, with a stable code, and nothing has changed.
 
+use crate::limits::Limit;
 use tidings_wire::{ErrorBody, ReplyCode};
 
 /// Why a request is not done. The texts go to clients: they tell what was found and what is allowed, and nothing of ours.
@@ -16,6 +17,8 @@ pub enum Rejection {
     /// Something is larger than its limit.
     #[error("{field} is {found} {unit}, at most {allowed} are allowed")]
     TooLarge {
+        /// Which limit.
+        limit: Limit,
         /// The field, as the wire names it.
         field: &'static str,
         /// Found.
@@ -43,6 +46,8 @@ pub enum Rejection {
     /// More than the rate allows.
     #[error("too many requests")]
     RateLimited {
+        /// Which limit.
+        limit: Limit,
         /// When to try again.
         retry_after_ms: u64,
     },
@@ -88,11 +93,20 @@ impl Rejection {
     #[must_use]
     pub fn body(&self) -> ErrorBody {
         let retry_after_ms = match self {
-            Self::RateLimited { retry_after_ms } => Some(*retry_after_ms),
+            Self::RateLimited { retry_after_ms, .. } => Some(*retry_after_ms),
             Self::Overloaded => Some(1_000),
             _ => None,
         };
         ErrorBody { code: self.code(), message: self.to_string(), retry_after_ms }
+    }
+
+    /// The limit that was hit, if it is about one.
+    #[must_use]
+    pub const fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooLarge { limit, .. } | Self::RateLimited { limit, .. } => Some(*limit),
+            _ => None,
+        }
     }
 
     /// A value that is not of its kind.

@@ -27,7 +27,7 @@ pub use input::{Input, Output, Placed, SecurityEvent, Stream};
 
 use crate::grant::Grant;
 use crate::ids::{Position, Time};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::rate::Rate;
 use bytes::Bytes;
 use hello::Phase;
@@ -48,8 +48,9 @@ const KEPT_FACTOR: usize = 4;
 /// One session. An idle one takes a few hundred bytes; its queues are allocated when first used.
 pub struct Session {
     context: Arc<SessionContext>,
-    /// Those in force when something was last heard, or the clock asked.
+    /// Those in force: the node's until the token is good, then the tenant's.
     limits: Arc<Limits>,
+    limits_version: u32,
     id: Box<str>,
     phase: Phase,
     ordered: Outbox,
@@ -61,6 +62,7 @@ pub struct Session {
     requests_in_flight: u32,
     commands: Rate,
     queries: Rate,
+    publishes: Rate,
     limited_since: Time,
     limited_count: u32,
     protocol_errors: u32,
@@ -81,9 +83,11 @@ impl Session {
     /// A session on a connection that has just been established. `id` is its opaque name in `welcome` and in logs.
     #[must_use]
     pub fn new(id: &str, context: Arc<SessionContext>, now: Time) -> Self {
+        let (limits_version, limits) = context.limits_of(None);
         Self {
-            limits: context.limits(),
             context,
+            limits,
+            limits_version,
             id: id.into(),
             phase: Phase::Hello,
             ordered: Outbox::default(),
@@ -95,6 +99,7 @@ impl Session {
             requests_in_flight: 0,
             commands: Rate::default(),
             queries: Rate::default(),
+            publishes: Rate::default(),
             limited_since: now,
             limited_count: 0,
             protocol_errors: 0,
@@ -118,10 +123,7 @@ impl Session {
         if self.has_ended() {
             return;
         }
-        // Not with every delta: that is the hot path of a broadcast.
-        if matches!(input, Input::Frame { .. } | Input::Timeout) {
-            self.limits = self.context.limits();
-        }
+        self.renew_limits();
         self.keep_time(now);
         if self.has_ended() {
             return;
@@ -135,13 +137,13 @@ impl Session {
             Input::KeysLoaded => self.on_keys_loaded(now),
             Input::Admitted(result) => self.on_admitted(result, now),
             Input::Observed(result) => self.on_observed(result, now),
-            Input::Replied { id, stream, result } => self.on_replied(id, stream, result),
-            Input::Fetched { id, stream, result } => self.on_fetched(id, stream, result),
+            Input::Replied { id, stream, result } => self.on_replied(id, stream, result, now),
+            Input::Fetched { id, stream, result } => self.on_fetched(id, stream, result, now),
             Input::Snapshot { inbox, frame, at } => self.on_snapshot(inbox, frame, at),
             Input::Delta { inbox, frame, at } => self.on_delta(inbox, frame, at),
             Input::CatchUpPage { inbox, frames, next, done } => self.on_page(inbox, frames, next, done),
             Input::Resync { inbox, reason } => self.on_resync(inbox, reason),
-            Input::SubscribeFailed { inbox, rejection } => self.on_subscribe_failed(inbox, &rejection),
+            Input::SubscribeFailed { inbox, rejection } => self.on_subscribe_failed(inbox, &rejection, now),
             Input::Drain { reconnect_after_ms } => self.on_drain(reconnect_after_ms),
             Input::Close(code) => self.end(code),
         }
@@ -287,7 +289,7 @@ impl Session {
         self.say(Stream::Ordered, &ServerFrame::Error { code: ReplyCode::Invalid, message: what.to_owned() });
         self.protocol_errors += 1;
         if self.protocol_errors >= self.limits.protocol_errors_max {
-            self.limit_hit("protocol_errors_max");
+            self.limit_hit(Limit::ProtocolErrorsMax);
             self.end(CloseCode::ProtocolError);
         }
     }
@@ -296,12 +298,20 @@ impl Session {
         if !matches!(self.phase, Phase::Open(_)) {
             return self.refuse(CloseCode::FrameTooLarge, "frame_too_large");
         }
-        self.limit_hit("frame_bytes_max");
+        self.limit_hit(Limit::FrameBytesMax);
         self.end(CloseCode::FrameTooLarge);
     }
 
-    fn limit_hit(&mut self, limit: &'static str) {
+    fn limit_hit(&mut self, limit: Limit) {
         self.outputs.push_back(Output::Security(SecurityEvent::LimitHit { limit }));
+    }
+
+    /// Takes the limits that were put in force meanwhile, for what is checked from now on.
+    fn renew_limits(&mut self) {
+        if self.limits_version != self.context.limits_version() {
+            let tenant = self.tenant();
+            (self.limits_version, self.limits) = self.context.limits_of(tenant.as_deref());
+        }
     }
 
     fn on_drain(&mut self, reconnect_after_ms: u64) {

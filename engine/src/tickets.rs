@@ -5,7 +5,7 @@
 
 use crate::grant::Grant;
 use crate::ids::{StreamId, Time};
-use crate::limits::{TICKET_MS_MAX, TICKETS_COUNT_MAX, TICKETS_OF_ONE_MAX};
+use crate::limits::{Limit, TICKET_MS_MAX, TICKETS_COUNT_MAX, TICKETS_OF_ONE_MAX};
 use crate::rejection::Rejection;
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::BASE32_DNSSEC;
@@ -72,7 +72,10 @@ impl Tickets {
         self.forget(now);
         let of_user = self.of_users.get(&grant.stream).copied().unwrap_or_default();
         if of_user >= TICKETS_OF_ONE_MAX {
-            return Err(Rejection::RateLimited { retry_after_ms: TICKET_MS_MAX.unsigned_abs() });
+            return Err(Rejection::RateLimited {
+                limit: Limit::TicketsOfOneMax,
+                retry_after_ms: TICKET_MS_MAX.unsigned_abs(),
+            });
         }
         if self.order.len() >= TICKETS_COUNT_MAX {
             return Err(Rejection::Overloaded);

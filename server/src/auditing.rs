@@ -67,7 +67,7 @@ impl Auditing {
             log: AuditLog { reader, keys, epoch },
             running: Arc::new(Semaphore::new(limits.node_audits_running_max as usize)),
             running_max: limits.node_audits_running_max as usize,
-            slots: Arc::new(Slots::new(limits.tenant_audits_max)),
+            slots: Arc::default(),
         }
     }
 
@@ -84,14 +84,15 @@ impl Auditing {
         run(&self.running, &self.log, work).await
     }
 
-    /// Answers an auditor.
+    /// Answers an auditor, of whose tenant so many readings may be under way.
     pub(crate) async fn answer<R: Recorder>(
         &self,
         recorder: &R,
         grant: &Arc<Grant>,
         question: AuditQuestion,
+        tenant_max: u32,
     ) -> Result<AuditAnswer, Rejection> {
-        let slot = self.slots.take(grant.tenant_stream)?;
+        let slot = self.slots.take(grant.tenant_stream, tenant_max)?;
         match question {
             AuditQuestion::Events(wanted) => self.events(recorder, grant, wanted, slot).await,
             AuditQuestion::State(wanted) => self.state(recorder, grant, wanted, slot).await,

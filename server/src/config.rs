@@ -5,12 +5,14 @@ mod keys;
 mod layers;
 mod memory;
 mod security_log;
+mod tenants;
 
 pub use interval::{Interval, IntervalError};
 pub use keys::{Issuer, Key, KeyAlgorithm};
 pub use layers::{ConfigError, load};
 pub use memory::{ByteCount, Memory};
 pub use security_log::{Addresses, SecurityLog};
+pub use tenants::Tenant;
 
 #[cfg(test)]
 mod tests;
@@ -70,6 +72,8 @@ pub struct Config {
     pub logging: Logging,
     /// Every limit an operator may set.
     pub limits: Limits,
+    /// Tenants that have lower limits than these.
+    pub tenants: Vec<Tenant>,
 }
 
 /// Where the HTTP side listens.
@@ -216,6 +220,7 @@ impl Default for Config {
             drain: DrainSettings::default(),
             logging: Logging::default(),
             limits: Limits::default(),
+            tenants: Vec::new(),
         }
     }
 }

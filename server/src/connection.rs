@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tidings_adapters::carrier::{CarrierEnd, Close, FrameFault, StreamKind};
 use tidings_adapters::gateway::{Peer, Protocol};
+use tidings_engine::admission::{NoPlace, RequestKind};
 use tidings_engine::command::{Answer, Command, Done, Request};
 use tidings_engine::cursor::Cursor;
 use tidings_engine::grant::{Grant, Right};
@@ -196,14 +197,26 @@ impl Driven {
                     });
                 }
             },
-            Output::Admit { tenant_stream, stream } => {
+            Output::Admit(grant) => {
                 let admitted = match connection.ticket.lock().as_ref() {
-                    Some(ticket) => server.admission.lock().authenticated(ticket.id(), tenant_stream, stream),
-                    None => Err(CloseCode::Internal),
+                    Some(ticket) => server.admission.lock().authenticated(ticket.id(), &grant),
+                    None => Err(NoPlace::Released),
                 };
+                let admitted = admitted.map_err(|no_place| {
+                    if let NoPlace::TooMany(limit) = no_place {
+                        server.security.limit_hit(&connection.who(), limit, now);
+                    }
+                    no_place.code()
+                });
                 connection.session.lock().handle(Input::Admitted(admitted), now);
             }
             Output::Observe(grant) => self.observe(grant),
+            Output::Subscribe { inbox, .. } if let Err(rejection) = self.charge_query(now) => {
+                connection.session.lock().handle(Input::SubscribeFailed { inbox: &inbox, rejection }, now);
+            }
+            Output::Fetch { id, stream, .. } if let Err(rejection) = self.charge_query(now) => {
+                connection.session.lock().handle(Input::Fetched { id, stream, result: Err(rejection) }, now);
+            }
             Output::Subscribe { inbox: InboxName::Audit, from } => auditing::follow(Arc::clone(connection), from),
             Output::CatchUp { inbox: InboxName::Audit, from } => auditing::catch_up(Arc::clone(connection), from),
             Output::Subscribe { inbox, from } => {
@@ -215,7 +228,13 @@ impl Driven {
             Output::CatchUp { inbox, from: since } => {
                 server.inbox.send(Work::CatchUp { connection: Arc::clone(connection), inbox, since });
             }
-            Output::Command { id, stream, request } => self.command(id, stream, *request, now),
+            Output::Command { id, stream, request } => match server.admission.lock().charge(&request, now) {
+                Ok(()) => self.command(id, stream, *request, now),
+                Err(rejection) => {
+                    let result = Err(rejection);
+                    connection.session.lock().handle(Input::Replied { id, stream, result }, now);
+                }
+            },
             Output::Fetch { id, stream, inbox, page } => {
                 let connection = Arc::clone(connection);
                 server.inbox.send(Work::Fetch { connection, id, stream, inbox, page });
@@ -235,6 +254,12 @@ impl Driven {
                 server.security.session(&connection.who(), &event, now);
             }
         }
+    }
+
+    /// Counts a page or subscription for the session's user.
+    fn charge_query(&self, now: Time) -> Result<(), Rejection> {
+        let Some(grant) = self.0.session_grant() else { return Ok(()) };
+        self.0.server.admission.lock().request(&grant, RequestKind::Query, now).0
     }
 
     fn observe(&self, grant: Arc<Grant>) {

@@ -6,6 +6,9 @@ use serde_json::json;
 use std::path::Path;
 use tidings_engine::ids::Time;
 
+/// Life of a token of the demo page: 12 hours.
+pub(crate) const DEMO_SECONDS: i64 = 12 * 60 * 60;
+
 /// `kid` of the development key.
 pub const DEV_KID: &str = "dev";
 

@@ -1,5 +1,6 @@
 //! The server as adapters see it: admission, origins, sessions, and the questions of HTTP routes.
 
+mod discovery;
 mod in_force;
 
 use crate::auditing::{Auditing, Recorder};
@@ -13,7 +14,7 @@ use crate::issuers::Issuers;
 use crate::observed::Observed;
 use crate::origins::Origins;
 use crate::receipt::Receipts;
-use crate::security_log::{Refused as Why, SecurityLog, Who};
+use crate::security_log::{Refused as Why, SecurityLog, Who, count_hit};
 use crate::sessions::Sessions;
 use crate::statistics::Statistics;
 use crate::verifier::Trusted;
@@ -21,37 +22,34 @@ use crate::writer::{Job, Writer};
 use crate::{clock, dev_token, entropy};
 use data_encoding::BASE32_DNSSEC;
 use parking_lot::{Mutex, RwLock};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use tidings_adapters::carrier::CarrierKind;
 use tidings_adapters::gateway::{Admission as Asked, Gateway, Peer, Refused};
 use tidings_adapters::http::{
-    AccessQuestion, Api, AuditAnswer, AuditQuestion, Caller, Question, Reached, Reading, Work as Kind,
+    AccessQuestion, Api, AuditAnswer, AuditQuestion, Authenticated, Caller, Question, Reached, Reading, Work as Kind,
 };
-use tidings_engine::admission::{Admission, Refusal, RequestKind, TicketId};
+use tidings_engine::admission::{Admission, NoPlace, Refusal, RequestKind, TicketId};
 use tidings_engine::command::{Command, Outcome, Request};
 use tidings_engine::cursor::{Cursor, CursorKind};
 use tidings_engine::drain::{Drain, DrainSettings};
 use tidings_engine::grant::{Grant, Right};
 use tidings_engine::ids::{Position, Time};
 use tidings_engine::keys::{Keys, TenantTag};
-use tidings_engine::limits::Limits;
+use tidings_engine::limits::{Limit, LimitSet, Limits};
 use tidings_engine::rejection::Rejection;
 use tidings_engine::session::{Session, SessionContext};
 use tidings_engine::tickets::IssuedTicket;
 use tidings_wire::{Receipt, ReplyCode};
 use tokio::sync::oneshot;
 
-/// Life of a token of the demo page: 12 hours.
-const DEMO_TOKEN_SECONDS: i64 = 12 * 60 * 60;
-
 /// What a server is made of.
 pub(crate) struct Parts {
     pub(crate) keys: Arc<Keys>,
     pub(crate) trusted: Trusted,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<LimitSet>,
     pub(crate) epoch: u64,
     pub(crate) reader: tidings_engine::log::LogReader,
     pub(crate) writer: Writer,
@@ -144,8 +142,8 @@ impl Drop for Place {
 impl Server {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
         let (keys, verifier) = (Arc::clone(&parts.keys), Arc::new(parts.trusted.verifier));
-        let auditing = Auditing::new(parts.reader.clone(), Arc::clone(&keys), parts.epoch, &parts.limits);
-        let context = SessionContext::new(keys, verifier, parts.limits, parts.epoch);
+        let auditing = Auditing::new(parts.reader.clone(), Arc::clone(&keys), parts.epoch, parts.limits.node());
+        let context = SessionContext::new(keys, verifier, Arc::clone(&parts.limits), parts.epoch);
         let context = Arc::new(context.with_access(parts.inbox.access().clone()));
         let issuers = Issuers::start(Arc::clone(&context), parts.trusted.places);
         Arc::new_cyclic(|own| Self {
@@ -292,11 +290,24 @@ impl Gateway for Server {
             Err(refusal) => {
                 self.security.not_admitted(&Who::stranger(asked.address, asked.carrier), refusal, now);
                 Err(match refusal {
-                    Refusal::NodeFull => Refused::Full,
+                    Refusal::NodeFull(_) => Refused::Full,
                     _ => Refused::TooMany,
                 })
             }
         }
+    }
+
+    fn limits(&self) -> Arc<Limits> {
+        Arc::clone(self.context.limits().node())
+    }
+
+    fn known(&self, ticket: &Ticket) -> Result<(), Refused> {
+        self.admission.lock().known(ticket.id()).map_err(|no_place| {
+            if let NoPlace::TooMany(limit) = no_place {
+                count_hit(limit);
+            }
+            Refused::TooMany
+        })
     }
 
     fn origin_allowed(&self, peer: &Peer) -> bool {
@@ -333,31 +344,44 @@ impl Api for Server {
         &self.keys
     }
 
-    async fn authenticate(&self, token: Option<&str>, work: Kind, caller: &Caller) -> Result<Arc<Grant>, Rejection> {
+    async fn authenticate(&self, token: Option<&str>, work: Kind, caller: &Caller) -> Authenticated {
         let who = Who::caller(caller);
         let Some(token) = token else {
             self.security.request_refused(&who, ReplyCode::Unauthenticated, "no_token", clock::now());
-            return Err(Rejection::Unauthenticated);
+            return Rejection::Unauthenticated.into();
         };
-        let grant = self.verified(token).await.map_err(|error| {
-            let rejection = error.rejection();
-            self.security.request_refused(&who, rejection.code(), error.word(), clock::now());
-            rejection
-        })?;
+        let grant = match self.verified(token).await {
+            Ok(grant) => grant,
+            Err(error) => {
+                let rejection = error.rejection();
+                self.security.request_refused(&who, rejection.code(), error.word(), clock::now());
+                return rejection.into();
+            }
+        };
         let work = match work {
-            Kind::Command => RequestKind::Command,
+            Kind::Publish if grant.permits(Right::Publish) => RequestKind::Publish,
+            // Who may not publish does not count against those who may.
+            Kind::Command | Kind::Publish => RequestKind::Command,
             Kind::Query => RequestKind::Query,
         };
         let now = clock::now();
-        if let Err(retry_after_ms) = self.admission.lock().request(grant.stream, work, now) {
-            self.security.request_refused(&who.with(Some(&grant)), ReplyCode::RateLimited, "rate_limited", now);
-            return Err(Rejection::RateLimited { retry_after_ms });
+        let (verdict, allowance) = self.admission.lock().request(&grant, work, now);
+        if let Err(rejection) = &verdict {
+            self.security.request_refused(&who.with(Some(&grant)), rejection.code(), rejection.code().word(), now);
         }
-        Ok(Arc::new(grant))
+        Authenticated { verdict: verdict.map(|()| Arc::new(grant)), allowance: Some(allowance) }
     }
 
     fn origin_allowed(&self, origin: Option<&str>, caller: &Caller) -> bool {
         self.judge_origin(&Who::caller(caller), CarrierKind::Http, origin)
+    }
+
+    fn limits(&self) -> Arc<Limits> {
+        Arc::clone(self.context.limits().node())
+    }
+
+    fn limit_hit(&self, limit: Limit, caller: &Caller) {
+        self.security.limit_hit(&Who::caller(caller), limit, clock::now());
     }
 
     fn refused(&self, code: ReplyCode, caller: &Caller, grant: Option<&Grant>) {
@@ -369,6 +393,7 @@ impl Api for Server {
     }
 
     async fn submit(&self, request: Request) -> Outcome {
+        self.admission.lock().recipients_of(&request, clock::now())?;
         let (tell, told) = oneshot::channel();
         let reply = Box::new(move |outcome| {
             // Whoever gave up waiting has an outcome that is known to the log, and may ask again with the same key.
@@ -400,17 +425,17 @@ impl Api for Server {
     }
 
     async fn audit(&self, grant: Arc<Grant>, question: AuditQuestion) -> Result<AuditAnswer, Rejection> {
-        self.auditing.answer(self, &grant, question).await
+        let tenant_max = self.context.limits().of(&grant.tenant).tenant_audits_max;
+        self.auditing.answer(self, &grant, question, tenant_max).await
     }
 
     fn ticket(&self, grant: &Arc<Grant>, caller: &Caller) -> Result<IssuedTicket, Rejection> {
         let (entropy, now) = (entropy::bytes().map_err(|_| Rejection::Internal)?, clock::now());
         self.context.issue_ticket(Arc::clone(grant), entropy, now).inspect_err(|rejection| {
-            let limit = match rejection {
-                Rejection::RateLimited { .. } => "tickets_of_one_max",
-                _ => "tickets_count_max",
-            };
-            self.security.limit_hit(&Who::caller(caller).with(Some(grant)), limit, now);
+            // Too many of one user are counted as every refusal for the sake of a rate.
+            if *rejection == Rejection::Overloaded {
+                self.security.limit_hit(&Who::caller(caller).with(Some(grant)), Limit::TicketsCountMax, now);
+            }
         })
     }
 
@@ -420,7 +445,7 @@ impl Api for Server {
     }
 
     fn token_lifetime_ms_max(&self) -> i64 {
-        self.context.limits().token_lifetime_ms_max
+        self.context.limits().node().token_lifetime_ms_max
     }
 
     fn new_secret(&self) -> Result<String, Rejection> {
@@ -432,25 +457,7 @@ impl Api for Server {
     }
 
     fn discovery(&self, reached: Reached<'_>) -> Value {
-        let is_secure = reached.is_secure.unwrap_or(self.is_secure);
-        let (http, ws) = if is_secure { ("https", "wss") } else { ("http", "ws") };
-        let host = reached.host.unwrap_or("localhost");
-        // The name that the client used reaches this machine: QUIC is at the same name, on its own port.
-        let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
-        let own_webtransport =
-            || format!("https://{}:{}/v1/connect/webtransport", quic_name(name, self.quic), self.quic.port());
-        let webtransport = self.public.read().webtransport.clone().unwrap_or_else(own_webtransport);
-        let own_websocket = || format!("{ws}://{host}/v1/connect/websocket");
-        let websocket = self.public.read().websocket.clone().unwrap_or_else(own_websocket);
-        let own_events = || format!("{http}://{host}/v1/connect/events");
-        let events = self.public.read().events.clone().unwrap_or_else(own_events);
-        let hashes: Vec<&String> = self.pinned.iter().collect();
-        json!({
-            "webtransport": { "url": webtransport, "certificateHashes": hashes },
-            "websocket": { "url": websocket },
-            "events": { "url": events },
-            "http": { "url": format!("{http}://{host}") },
-        })
+        self.places(reached)
     }
 
     fn ready(&self) -> Result<(), &'static str> {
@@ -471,7 +478,8 @@ impl Api for Server {
         let key = self.dev_key.as_ref()?;
         let user_role = ["user".to_owned()];
         let roles = if roles.is_empty() { &user_role } else { roles };
-        let claims = dev_token::Claims { tenant, subject: user, roles, topics: &[], life_seconds: DEMO_TOKEN_SECONDS };
+        let claims =
+            dev_token::Claims { tenant, subject: user, roles, topics: &[], life_seconds: dev_token::DEMO_SECONDS };
         Some(dev_token::sign_with(key, &claims, clock::now()).map_err(|_| Rejection::Internal))
     }
 
@@ -487,13 +495,5 @@ impl Api for Server {
 impl Recorder for Server {
     fn decided(&self, request: Request) -> impl Future<Output = Outcome> + Send {
         self.submit(request)
-    }
-}
-
-/// The name for QUIC: an address that QUIC listens on alone is told as such, since `localhost` may mean another one.
-fn quic_name(name: &str, quic: SocketAddr) -> String {
-    match quic {
-        SocketAddr::V4(address) if name == "localhost" => address.ip().to_string(),
-        _ => name.to_owned(),
     }
 }

@@ -30,7 +30,7 @@ use tidings_adapters::proxied::{Proxies, ProxyProtocol};
 use tidings_adapters::quic::{self, QuicOptions, QuicStartError};
 use tidings_adapters::tcp::{self, TcpOptions};
 use tidings_engine::engine::OpenError;
-use tidings_engine::limits::Limits;
+use tidings_engine::limits::{Limits, LoweringError};
 use tidings_engine::log::LogError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -70,6 +70,9 @@ pub enum StartError {
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A tenant has limits that it may not have.
+    #[error(transparent)]
+    Limits(#[from] LoweringError),
     /// The certificate cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -232,7 +235,7 @@ impl Node {
         let server = Server::new(crate::gateway::Parts {
             keys,
             trusted,
-            limits: config.limits,
+            limits: Arc::new(config.limit_set().map_err(|(_, error)| error)?),
             epoch,
             reader,
             writer,

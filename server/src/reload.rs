@@ -11,7 +11,7 @@ use crate::telemetry::{Filter, FilterError};
 use crate::tls::{Certificate, CertificateError};
 use crate::verifier::{self, KeyError, Trusted};
 use std::sync::Arc;
-use tidings_engine::limits::Limits;
+use tidings_engine::limits::{LimitSet, LoweringError};
 use toml::{Table, Value};
 use tracing::{error, info};
 
@@ -19,16 +19,11 @@ use tracing::{error, info};
 pub type Source = Box<dyn Fn() -> Result<Config, String> + Send>;
 
 /// What can be replaced while the server runs: a section, or a key of one. Everything else needs a restart.
-const RELOADABLE: [&str; 8] = ["origins", "public", "keys", "issuers", "token", "limits", "logging", "tls"];
+const RELOADABLE: [&str; 9] = ["origins", "public", "keys", "issuers", "token", "limits", "tenants", "logging", "tls"];
 
 /// What cannot, although its section can: sockets and threads were made with it.
-const FIXED: [&str; 5] = [
-    "limits.handshake_ms_max",
-    "limits.idle_ms_max",
-    "limits.ping_ms",
-    "limits.node_audits_running_max",
-    "limits.tenant_audits_max",
-];
+const FIXED: [&str; 4] =
+    ["limits.handshake_ms_max", "limits.idle_ms_max", "limits.ping_ms", "limits.node_audits_running_max"];
 
 /// Why nothing was replaced.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +34,9 @@ pub enum Refused {
     /// Something changed that needs a restart.
     #[error("{} cannot be changed while the server runs: restart it, or take the change back", .0.join(", "))]
     Fixed(Vec<String>),
+    /// A tenant has limits that it may not have.
+    #[error(transparent)]
+    Limits(#[from] LoweringError),
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -75,7 +73,7 @@ pub(crate) struct Reloader {
 /// Everything new, ready to be put in force without a failure.
 struct Prepared {
     config: Config,
-    limits: Limits,
+    limits: Arc<LimitSet>,
     trusted: Trusted,
     certificate: Option<Certificate>,
     changes: Vec<Change>,
@@ -107,10 +105,11 @@ impl Reloader {
         }
         let trusted = verifier::build(&config, self.dev_key.as_ref(), &self.server.issuers)?;
         let certificate = config.tls.as_ref().map(Certificate::read).transpose()?;
-        let mut limits = config.limits;
+        let mut widened = config.clone();
         if self.profile == Profile::Development {
-            widen(&mut limits);
+            widen(&mut widened.limits);
         }
+        let limits = Arc::new(widened.limit_set().map_err(|(_, error)| error)?);
         // Last, since it is put in force where it is checked.
         self.filter.replace(config.logging.filter.as_deref())?;
         Ok(Prepared { config, limits, trusted, certificate, changes })

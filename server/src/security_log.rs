@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tidings_engine::admission::Refusal;
 use tidings_engine::ids::Time;
+use tidings_engine::limits::Limit;
 use tidings_engine::session::SecurityEvent;
 use tidings_wire::{CloseCode, ReplyCode};
 use tracing::{info, warn};
@@ -140,10 +141,11 @@ impl SecurityLog {
     /// A connection got no place.
     pub(crate) fn not_admitted(&self, who: &Who<'_>, refusal: Refusal, now: Time) {
         let (code, answer, reason) = match refusal {
-            Refusal::NodeFull => (503, CloseCode::ServerFull, "node_full"),
-            Refusal::TooManyConnections => (429, CloseCode::TooManyConnections, "address_connections"),
+            Refusal::NodeFull(_) => (503, CloseCode::ServerFull, "node_full"),
+            Refusal::TooManyConnections(_) => (429, CloseCode::TooManyConnections, "address_connections"),
             Refusal::TooManyHandshakes { .. } => (429, CloseCode::RateLimited, "address_handshakes"),
         };
+        count_hit(refusal.limit());
         self.refused(who, Refused { code, answer: answer.reason(), reason }, None, now);
     }
 
@@ -153,8 +155,9 @@ impl SecurityLog {
     }
 
     /// A session, request or tenant has reached a limit of the configuration.
-    pub(crate) fn limit_hit(&self, who: &Who<'_>, limit: &'static str, now: Time) {
-        metrics::counter!("tidings_limit_hits_total", "limit" => limit).increment(1);
+    pub(crate) fn limit_hit(&self, who: &Who<'_>, limit: Limit, now: Time) {
+        count_hit(limit);
+        let limit = limit.name();
         if let Some(left_out) = self.sampled(who, "limit_hit", limit, now) {
             write_line!(warn, "limit_hit", who, self.address(who.address), limit = limit, left_out = some(left_out));
         }
@@ -186,7 +189,7 @@ impl SecurityLog {
                 let code = ReplyCode::Forbidden;
                 self.request_refused(who, code, code.word(), now);
             }
-            SecurityEvent::LimitHit { limit } => self.limit_hit(who, limit, now),
+            SecurityEvent::LimitHit { limit } => self.limit_hit(who, *limit, now),
             SecurityEvent::ForeignCursor => self.cross_tenant(who, "cursor", now),
         }
     }
@@ -224,6 +227,11 @@ impl SecurityLog {
 /// An address as anybody may be shown it: without its end.
 pub(crate) fn neighbourhood(address: IpAddr) -> String {
     Neighbourhood::of(address).to_string()
+}
+
+/// Counts that somebody was over a limit.
+pub(crate) fn count_hit(limit: Limit) {
+    metrics::counter!("tidings_limit_hits_total", "limit" => limit.name()).increment(1);
 }
 
 /// A number of lines left out, where there were any.

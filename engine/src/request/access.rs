@@ -6,7 +6,7 @@ use crate::event::RevokedTokens;
 use crate::grant::{Grant, Right, Role};
 use crate::ids::Time;
 use crate::keys::{Keys, StreamKind};
-use crate::limits::{COMMAND_ID_BYTES_MAX, NAME_BYTES_MAX, ROLES_COUNT_MAX, TOKEN_LEEWAY_MS};
+use crate::limits::{Limit, ROLES_COUNT_MAX, TOKEN_LEEWAY_MS};
 use crate::rejection::Rejection;
 use serde::Serialize;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub struct Asker<'a> {
 impl Asker<'_> {
     pub(super) fn request(self, asked: &impl Serialize, command: Command) -> Result<Request, Rejection> {
         let key = self.idempotency_key;
-        key.as_ref().map_or(Ok(()), |key| name("Idempotency-Key", key, COMMAND_ID_BYTES_MAX))?;
+        key.as_ref().map_or(Ok(()), |key| name("Idempotency-Key", key, Limit::CommandIdBytesMax))?;
         let fingerprint = match key {
             Some(_) => self.keys.fingerprint(&serde_json::to_vec(asked).expect("what was read has a JSON form")),
             None => [0; 16],
@@ -67,11 +67,11 @@ impl Asker<'_> {
         let before = issued_before.unwrap_or(now);
         let which = match (&asked.jti, &asked.subscriber_id, asked.all) {
             (Some(jti), None, None) => {
-                name("jti", jti, NAME_BYTES_MAX)?;
+                name("jti", jti, Limit::NameBytesMax)?;
                 RevokedTokens::Token { id: self.keys.token_id(tenant, jti) }
             }
             (None, Some(subject), None) => {
-                name("subscriberId", subject, NAME_BYTES_MAX)?;
+                name("subscriberId", subject, Limit::NameBytesMax)?;
                 // Whoever was never here may have a token all the same.
                 let subject = self.subject(tenant, subject)?;
                 RevokedTokens::Subject { subject, issued_before: before }
@@ -133,7 +133,7 @@ pub fn managed(grant: &Grant, tenant: Option<&str>) -> Result<Scope, Rejection> 
         Some(tenant) if *tenant == *grant.tenant => Ok(Scope::Own),
         Some(tenant) => {
             permits(grant, Right::Platform)?;
-            name("tenant", tenant, NAME_BYTES_MAX)?;
+            name("tenant", tenant, Limit::NameBytesMax)?;
             Ok(Scope::Tenant(tenant.to_owned()))
         }
     }

@@ -7,7 +7,7 @@ use crate::cursor::{Cursor, CursorKind};
 use crate::grant::{Grant, Right};
 use crate::ids::{Position, StreamId, Time};
 use crate::keys::{Keys, TenantTag};
-use crate::limits::{AUDIT_EVENTS_DEFAULT, AUDIT_EVENTS_MAX, NAME_BYTES_MAX};
+use crate::limits::{AUDIT_EVENTS_DEFAULT, AUDIT_EVENTS_MAX, Limit};
 use crate::rejection::Rejection;
 use data_encoding::HEXLOWER;
 
@@ -216,7 +216,7 @@ impl Asking<'_> {
             (None, true) => Ok(whole),
             (Some(_), false) => Err(Rejection::Forbidden),
             (Some(tenant), true) => {
-                name("tenant", &tenant, NAME_BYTES_MAX)?;
+                name("tenant", &tenant, Limit::NameBytesMax)?;
                 Ok(Scope::Tenant(tenant))
             }
         }
@@ -248,7 +248,7 @@ fn who(subscriber: Option<String>, stream: Option<String>) -> Result<Option<Who>
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(Rejection::invalid("stream", "must not be given with subscriberId")),
         (Some(subscriber), None) => {
-            name("subscriberId", &subscriber, NAME_BYTES_MAX)?;
+            name("subscriberId", &subscriber, Limit::NameBytesMax)?;
             Ok(Some(Who::Subscriber(subscriber)))
         }
         (None, Some(stream)) => {

@@ -1,4 +1,4 @@
-use super::fields::{name, too_large};
+use super::fields::{name, within};
 use super::{filter, publication};
 use crate::command::{Command, Inbox, Request};
 use crate::cursor::{Cursor, CursorKind};
@@ -6,7 +6,7 @@ use crate::grant::{Grant, Right};
 use crate::ids::Position;
 use crate::item::{Filter, Mark};
 use crate::keys::Keys;
-use crate::limits::{BULK_IDS_COUNT_MAX, COMMAND_ID_BYTES_MAX, NAME_BYTES_MAX};
+use crate::limits::Limit;
 use crate::rejection::Rejection;
 use std::sync::Arc;
 use tidings_wire::{BulkMark, CommandFrame, InboxName, Marked, PageQuery, Publish};
@@ -22,7 +22,7 @@ pub fn command(
     frame: CommandFrame,
     command_id: Option<String>,
 ) -> Result<Request, Rejection> {
-    command_id.as_ref().map_or(Ok(()), |id| name("commandId", id, COMMAND_ID_BYTES_MAX))?;
+    command_id.as_ref().map_or(Ok(()), |id| name("commandId", id, Limit::CommandIdBytesMax))?;
     let key = command_id.or_else(|| match &frame {
         CommandFrame::Publish(publish) => publish.transaction_id.clone(),
         _ => None,
@@ -57,7 +57,7 @@ fn parse(keys: &Keys, grant: &Grant, frame: CommandFrame) -> Result<Command, Rej
         }
         CommandFrame::Erase(erase) => {
             permits(grant, Right::Erase)?;
-            name("subscriberId", &erase.subscriber_id, NAME_BYTES_MAX)?;
+            name("subscriberId", &erase.subscriber_id, Limit::NameBytesMax)?;
             Ok(Command::Erase { subject: keys.known_person(&grant.tenant, &erase.subscriber_id) })
         }
     }
@@ -82,9 +82,7 @@ fn mark_some(keys: &Keys, grant: &Grant, mark: Mark, marked: &Marked) -> Result<
     if ids.is_empty() {
         return Err(Rejection::invalid("notifications", "must name one at least"));
     }
-    if ids.len() > BULK_IDS_COUNT_MAX {
-        return Err(too_large("notifications", ids.len(), BULK_IDS_COUNT_MAX, "ids"));
-    }
+    within(Limit::BulkIdsCountMax, "notifications", ids.len(), "ids")?;
     let items = ids.iter().map(|id| keys.notification(grant.tenant_tag, id)).collect();
     Ok(Command::Mark { inbox, mark, items })
 }

@@ -7,7 +7,7 @@ use crate::event::Channel;
 use crate::grant::Right;
 use crate::ids::StreamId;
 use crate::keys::StreamKind;
-use crate::limits::{NAME_BYTES_MAX, SUBJECT_BYTES_MAX};
+use crate::limits::Limit;
 use crate::rejection::Rejection;
 use tidings_wire::ChangeConsent;
 
@@ -21,7 +21,7 @@ impl Asker<'_> {
         optional_name("category", asked.category.as_ref())?;
         optional_name("textVersion", asked.text_version.as_ref())?;
         if let Some(purpose) = &asked.purpose {
-            name("purpose", purpose, SUBJECT_BYTES_MAX)?;
+            name("purpose", purpose, Limit::SubjectBytesMax)?;
         }
         let wanted = ConsentWanted {
             subject: self.consenting(asked.subscriber_id.as_deref())?,
@@ -46,7 +46,7 @@ impl Asker<'_> {
         let Some(subscriber) = subscriber else {
             return Err(Rejection::invalid("subscriberId", "must be there, since the caller has no inbox"));
         };
-        name("subscriberId", subscriber, NAME_BYTES_MAX)?;
+        name("subscriberId", subscriber, Limit::NameBytesMax)?;
         Ok(self.keys.stream(&self.grant.tenant, StreamKind::User, subscriber))
     }
 
@@ -60,7 +60,7 @@ impl Asker<'_> {
                 if !self.grant.permits(Right::ManageConsents) {
                     return Err(Rejection::Forbidden);
                 }
-                text("subscriberId", subscriber, NAME_BYTES_MAX)?;
+                text("subscriberId", subscriber, Limit::NameBytesMax)?;
                 Ok(self.keys.known_person(&self.grant.tenant, subscriber))
             }
             None if !self.grant.permits(Right::OwnInbox) => {

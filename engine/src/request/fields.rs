@@ -1,19 +1,16 @@
 //! Checks of single fields.
 
-use crate::limits::{NAME_BYTES_MAX, URL_BYTES_MAX};
+use crate::limits::Limit;
 use crate::rejection::Rejection;
 
-/// A text of at most `bytes_max` bytes.
-pub(super) fn text(field: &'static str, value: &str, bytes_max: usize) -> Result<(), Rejection> {
-    if value.len() > bytes_max {
-        return Err(too_large(field, value.len(), bytes_max, "bytes"));
-    }
-    Ok(())
+/// A text of at most as many bytes as `limit` says.
+pub(super) fn text(field: &'static str, value: &str, limit: Limit) -> Result<(), Rejection> {
+    within(limit, field, value.len(), "bytes")
 }
 
-/// A name: 1 to `bytes_max` bytes without control characters.
-pub(super) fn name(field: &'static str, value: &str, bytes_max: usize) -> Result<(), Rejection> {
-    text(field, value, bytes_max)?;
+/// A name: at least one byte, at most as many as `limit` says, and no control characters.
+pub(super) fn name(field: &'static str, value: &str, limit: Limit) -> Result<(), Rejection> {
+    text(field, value, limit)?;
     if value.is_empty() {
         return Err(Rejection::invalid(field, "must not be empty"));
     }
@@ -25,12 +22,12 @@ pub(super) fn name(field: &'static str, value: &str, bytes_max: usize) -> Result
 
 /// A name that may be absent, of the usual length.
 pub(super) fn optional_name(field: &'static str, value: Option<&String>) -> Result<(), Rejection> {
-    value.map_or(Ok(()), |value| name(field, value, NAME_BYTES_MAX))
+    value.map_or(Ok(()), |value| name(field, value, Limit::NameBytesMax))
 }
 
 /// An absolute address of http or https.
 pub(super) fn web_address(field: &'static str, value: &str) -> Result<(), Rejection> {
-    text(field, value, URL_BYTES_MAX)?;
+    text(field, value, Limit::UrlBytesMax)?;
     if !has_host(value) || !is_plain(value) {
         return Err(Rejection::invalid(field, "must be an http or https address"));
     }
@@ -41,7 +38,7 @@ pub(super) fn web_address(field: &'static str, value: &str) -> Result<(), Reject
 ///
 /// A path has one slash at its start: browsers take two, or one with a backslash, for another host.
 pub(super) fn address_or_path(field: &'static str, value: &str) -> Result<(), Rejection> {
-    text(field, value, URL_BYTES_MAX)?;
+    text(field, value, Limit::UrlBytesMax)?;
     let is_path = value.starts_with('/') && !value.starts_with("//");
     if !(is_path || has_host(value)) || !is_plain(value) {
         return Err(Rejection::invalid(
@@ -65,6 +62,11 @@ fn is_plain(value: &str) -> bool {
     !value.chars().any(|character| character.is_control() || character.is_whitespace() || character == '\\')
 }
 
-pub(super) fn too_large(field: &'static str, found: usize, allowed: usize, unit: &'static str) -> Rejection {
-    Rejection::TooLarge { field, found: found as u64, allowed: allowed as u64, unit }
+/// Something of which there may be as much as `limit` says. `unit` is how it is counted, as the end of a sentence.
+pub(super) fn within(limit: Limit, field: &'static str, found: usize, unit: &'static str) -> Result<(), Rejection> {
+    let (found, allowed) = (found as u64, limit.describe().default);
+    if found > allowed {
+        return Err(Rejection::TooLarge { limit, field, found, allowed, unit });
+    }
+    Ok(())
 }

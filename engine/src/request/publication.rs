@@ -1,12 +1,9 @@
-use super::fields::{address_or_path, name, optional_name, text, too_large, web_address};
+use super::fields::{address_or_path, name, optional_name, text, web_address, within};
 use crate::command::Publication;
 use crate::event::{Audience, Content, Published};
 use crate::grant::Role;
 use crate::keys::{Keys, StreamKind};
-use crate::limits::{
-    BODY_BYTES_MAX, COMMAND_ID_BYTES_MAX, DATA_BYTES_MAX, DATA_DEPTH_MAX, ITEM_BYTES_MAX, NAME_BYTES_MAX,
-    RECIPIENTS_COUNT_MAX, SUBJECT_BYTES_MAX, TAGS_COUNT_MAX,
-};
+use crate::limits::{Limit, RECIPIENTS_COUNT_MAX};
 use crate::rejection::Rejection;
 use serde::Serialize;
 use serde_json::Value;
@@ -34,10 +31,7 @@ pub fn publication(keys: &Keys, tenant: &str, publish: Publish) -> Result<Public
     let recipients = recipients(&publish.to)?;
     let mut item = item(&publish, tags, data, recipients.iter().map(|name| name.len()).max());
     (item.primary_action, item.secondary_action) = (primary_action, secondary_action);
-    let bytes = json(&item).len();
-    if bytes > ITEM_BYTES_MAX {
-        return Err(too_large("notification", bytes, ITEM_BYTES_MAX, "bytes as an item"));
-    }
+    within(Limit::ItemBytesMax, "notification", json(&item).len(), "bytes as an item")?;
     let facts = Published {
         audience: audience(keys, tenant, &publish.to, &recipients)?,
         severity: publish.severity,
@@ -79,12 +73,12 @@ fn check_times(publish: &Publish) -> Result<(), Rejection> {
 }
 
 fn check_texts(publish: &Publish) -> Result<(), Rejection> {
-    publish.subject.as_ref().map_or(Ok(()), |subject| text("subject", subject, SUBJECT_BYTES_MAX))?;
-    text("body", &publish.body, BODY_BYTES_MAX)?;
+    publish.subject.as_ref().map_or(Ok(()), |subject| text("subject", subject, Limit::SubjectBytesMax))?;
+    text("body", &publish.body, Limit::BodyBytesMax)?;
     optional_name("category", publish.category.as_ref())?;
     optional_name("actor", publish.actor.as_ref())?;
     optional_name("groupKey", publish.group_key.as_ref())?;
-    publish.transaction_id.as_ref().map_or(Ok(()), |id| name("transactionId", id, COMMAND_ID_BYTES_MAX))?;
+    publish.transaction_id.as_ref().map_or(Ok(()), |id| name("transactionId", id, Limit::CommandIdBytesMax))?;
     publish.avatar.as_ref().map_or(Ok(()), |avatar| web_address("avatar", avatar))
 }
 
@@ -92,22 +86,15 @@ fn tags(tags: &[String]) -> Result<Vec<String>, Rejection> {
     let mut sorted: Vec<&String> = tags.iter().collect();
     sorted.sort_unstable();
     sorted.dedup();
-    if sorted.len() > TAGS_COUNT_MAX {
-        return Err(too_large("tags", sorted.len(), TAGS_COUNT_MAX, "labels"));
-    }
-    sorted.iter().try_for_each(|tag| name("tags", tag, NAME_BYTES_MAX))?;
+    within(Limit::TagsCountMax, "tags", sorted.len(), "labels")?;
+    sorted.iter().try_for_each(|tag| name("tags", tag, Limit::NameBytesMax))?;
     Ok(sorted.into_iter().cloned().collect())
 }
 
 fn data(value: &Value) -> Result<Box<RawValue>, Rejection> {
-    let depth = depth(value);
-    if depth > DATA_DEPTH_MAX {
-        return Err(too_large("data", depth, DATA_DEPTH_MAX, "levels deep"));
-    }
+    within(Limit::DataDepthMax, "data", depth(value), "levels deep")?;
     let text = json(value);
-    if text.len() > DATA_BYTES_MAX {
-        return Err(too_large("data", text.len(), DATA_BYTES_MAX, "bytes"));
-    }
+    within(Limit::DataBytesMax, "data", text.len(), "bytes")?;
     RawValue::from_string(text).map_err(|_| Rejection::invalid("data", "is no JSON"))
 }
 
@@ -122,7 +109,7 @@ fn depth(value: &Value) -> usize {
 
 /// A button is published undone, whatever the publisher says.
 fn action(field: &'static str, action: Action) -> Result<Action, Rejection> {
-    name(field, &action.label, NAME_BYTES_MAX)?;
+    name(field, &action.label, Limit::NameBytesMax)?;
     action.redirect.as_ref().map_or(Ok(()), |target| redirect(field, target))?;
     Ok(Action { is_completed: false, ..action })
 }
@@ -147,10 +134,8 @@ fn recipients(to: &Recipients) -> Result<Vec<&str>, Rejection> {
     };
     let mut known = HashSet::with_capacity(named.len().min(RECIPIENTS_COUNT_MAX));
     let people: Vec<&str> = named.iter().map(String::as_str).filter(|one| known.insert(*one)).collect();
-    if people.len() > RECIPIENTS_COUNT_MAX {
-        return Err(too_large("to", people.len(), RECIPIENTS_COUNT_MAX, "people"));
-    }
-    people.iter().try_for_each(|one| name("to", one, NAME_BYTES_MAX))?;
+    within(Limit::RecipientsCountMax, "to", people.len(), "people")?;
+    people.iter().try_for_each(|one| name("to", one, Limit::NameBytesMax))?;
     Ok(people)
 }
 
@@ -162,7 +147,7 @@ fn audience(keys: &Keys, tenant: &str, to: &Recipients, people: &[&str]) -> Resu
         Recipients::Audience(AudienceName::Tenant) => Ok(Audience::Tenant),
         Recipients::Audience(AudienceName::Platform) => Ok(Audience::Platform),
         Recipients::Audience(AudienceName::Topic { topic_key }) => {
-            name("topicKey", topic_key, NAME_BYTES_MAX)?;
+            name("topicKey", topic_key, Limit::NameBytesMax)?;
             Ok(Audience::Topic(topic_key.clone()))
         }
         Recipients::Audience(AudienceName::Role { role }) => {

@@ -1,10 +1,10 @@
-use super::fields::{name, optional_name, too_large};
+use super::fields::{name, optional_name, within};
 use crate::cursor::{Cursor, CursorKind};
 use crate::grant::Grant;
 use crate::ids::{Position, Time};
 use crate::item::Filter;
 use crate::keys::Keys;
-use crate::limits::{NAME_BYTES_MAX, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, TAGS_COUNT_MAX};
+use crate::limits::{Limit, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use crate::rejection::Rejection;
 use serde::Deserialize;
 use serde_json::Value;
@@ -94,10 +94,8 @@ fn tags(value: &Value) -> Result<Vec<Vec<String>>, Rejection> {
         return Err(Rejection::invalid("tags", "must not hold an empty list"));
     }
     let count = lists.iter().map(Vec::len).sum::<usize>();
-    if count > TAGS_COUNT_MAX {
-        return Err(too_large("tags", count, TAGS_COUNT_MAX, "labels"));
-    }
-    lists.iter().flatten().try_for_each(|tag| name("tags", tag, NAME_BYTES_MAX))?;
+    within(Limit::TagsCountMax, "tags", count, "labels")?;
+    lists.iter().flatten().try_for_each(|tag| name("tags", tag, Limit::NameBytesMax))?;
     Ok(lists)
 }
 

@@ -1,11 +1,11 @@
 //! What a tenant decides for itself: what HTTP and the command line ask for.
 
 use super::access::{Asker, permits};
-use super::fields::{name, too_large};
+use super::fields::{name, within};
 use crate::command::{Command, Request, Scope};
 use crate::event::Setting;
 use crate::grant::Right;
-use crate::limits::{CRITICAL_COUNT_MAX, NAME_BYTES_MAX};
+use crate::limits::Limit;
 use crate::rejection::Rejection;
 use tidings_wire::{ChangeSettings, RealtimeDefault};
 
@@ -44,12 +44,24 @@ impl Asker<'_> {
 
 /// Sorted, without doubles.
 fn categories(named: &[String]) -> Result<Vec<String>, Rejection> {
-    if named.len() > CRITICAL_COUNT_MAX {
-        return Err(too_large("critical", named.len(), CRITICAL_COUNT_MAX, "categories"));
-    }
-    named.iter().try_for_each(|category| name("critical", category, NAME_BYTES_MAX))?;
+    within(Limit::CriticalCountMax, "critical", named.len(), "categories")?;
+    named.iter().try_for_each(|category| name("critical", category, Limit::NameBytesMax))?;
     let mut categories = named.to_vec();
     categories.sort_unstable();
     categories.dedup();
     Ok(categories)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limit, Rejection, categories};
+
+    #[test]
+    fn a_tenant_calls_so_many_categories_critical_and_not_one_more() {
+        let named = |count: usize| (0..count).map(|one| format!("c{one}")).collect::<Vec<_>>();
+        assert_eq!(categories(&named(32)).map(|found| found.len()), Ok(32));
+        let limit = Limit::CriticalCountMax;
+        let too_many = Rejection::TooLarge { limit, field: "critical", found: 33, allowed: 32, unit: "categories" };
+        assert_eq!(categories(&named(33)), Err(too_many));
+    }
 }

@@ -4,9 +4,9 @@ use super::outbox::{Once, Slot};
 use super::requests::{Kind, may_follow, may_read};
 use super::{Output, SecurityEvent, Session, Stream};
 use crate::cursor::{Cursor, CursorKind};
-use crate::grant::Grant;
+use crate::grant::{Grant, Right};
 use crate::ids::Time;
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{FRAME_BYTES_MAX, Limit};
 use crate::rejection::Rejection;
 use crate::request;
 use std::sync::Arc;
@@ -80,13 +80,16 @@ impl Session {
     fn is_free(&mut self, now: Time) -> bool {
         let free = self.take_rate(Kind::Query, now).is_ok();
         if !free {
-            self.count_limited("queries_per_second", now);
+            self.count_limited(Limit::QueriesPerSecond, now);
         }
         free
     }
 
     pub(super) fn refuse_frame(&mut self, stream: Stream, id: String, rejection: &Rejection) {
         self.say(stream, &ServerFrame::refusal(id, rejection.body()));
+        if let Some(limit) = rejection.limit() {
+            self.limit_hit(limit);
+        }
     }
 
     /// Refuses what is asked of an inbox or the log; what the grant does not permit is told to the security log too.
@@ -98,10 +101,13 @@ impl Session {
     }
 
     fn on_command(&mut self, stream: Stream, id: String, command_id: Option<String>, command: CommandFrame, now: Time) {
-        if !self.allows(Kind::Command, stream, &id, now) {
+        let Some(grant) = self.grant().map(Arc::clone) else { return };
+        let publishes = matches!(command, CommandFrame::Publish(_) | CommandFrame::Retract(_));
+        // Who may not publish does not count against those who may.
+        let kind = if publishes && grant.permits(Right::Publish) { Kind::Publish } else { Kind::Command };
+        if !self.allows(kind, stream, &id, now) {
             return;
         }
-        let Some(grant) = self.grant().map(Arc::clone) else { return };
         let request = match request::command(&self.context.keys, &grant, command, command_id) {
             Ok(request) => Box::new(request),
             Err(rejection) => return self.refuse_request(stream, id, &rejection),
@@ -175,6 +181,9 @@ impl Session {
             let permitted = may_follow(&grant, &inbox);
             match permitted.and_then(|()| self.subscribe(inbox, from.flatten(), None).map_err(|(_, why)| why)) {
                 Err(rejection) => {
+                    if let Some(limit) = rejection.limit() {
+                        self.limit_hit(limit);
+                    }
                     let ErrorBody { code, message, .. } = rejection.body();
                     self.say(Stream::Ordered, &ServerFrame::Error { code, message });
                 }

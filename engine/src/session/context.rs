@@ -2,11 +2,12 @@ use crate::access::{AccessInForce, SECRET_PREFIX};
 use crate::grant::Grant;
 use crate::ids::Time;
 use crate::keys::Keys;
-use crate::limits::Limits;
+use crate::limits::{LimitSet, Limits};
 use crate::rejection::Rejection;
 use crate::tickets::{IssuedTicket, TICKET_ENTROPY_BYTES, Tickets};
 use crate::token::{TokenError, Verifier};
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What all sessions of a node share.
@@ -20,22 +21,25 @@ pub struct SessionContext {
     access: AccessInForce,
     in_force: RwLock<InForce>,
     tickets: Mutex<Tickets>,
+    /// Goes up when the limits are replaced, so that a session need not look at them each time.
+    limits_version: AtomicU32,
 }
 
 /// What a reload of the configuration replaces.
 #[derive(Clone, Debug)]
 struct InForce {
     verifier: Arc<Verifier>,
-    limits: Arc<Limits>,
+    limits: Arc<LimitSet>,
 }
 
 impl SessionContext {
     /// A context that verifies tokens with `verifier` and holds sessions to `limits` until they are replaced.
     /// Nothing is revoked, and there is no API key.
     #[must_use]
-    pub fn new(keys: Arc<Keys>, verifier: Arc<Verifier>, limits: Limits, epoch: u64) -> Self {
-        let in_force = RwLock::new(InForce { verifier, limits: Arc::new(limits) });
-        Self { keys, epoch, access: AccessInForce::default(), in_force, tickets: Mutex::default() }
+    pub fn new(keys: Arc<Keys>, verifier: Arc<Verifier>, limits: impl Into<Arc<LimitSet>>, epoch: u64) -> Self {
+        let in_force = RwLock::new(InForce { verifier, limits: limits.into() });
+        let (access, limits_version) = (AccessInForce::default(), AtomicU32::new(0));
+        Self { keys, epoch, access, in_force, limits_version, tickets: Mutex::default() }
     }
 
     /// The same with what is revoked, and with API keys.
@@ -69,6 +73,18 @@ impl SessionContext {
         &self.access
     }
 
+    pub(super) fn limits_version(&self) -> u32 {
+        self.limits_version.load(Ordering::Acquire)
+    }
+
+    /// The limits of a tenant, or of who is not known yet, with a version that is not newer than they are.
+    pub(super) fn limits_of(&self, tenant: Option<&str>) -> (u32, Arc<Limits>) {
+        let version = self.limits_version();
+        let limits = self.limits();
+        let of = tenant.map_or(limits.node(), |tenant| limits.of(tenant));
+        (version, Arc::clone(of))
+    }
+
     /// Makes a ticket, worth one connection, for who holds `grant`.
     ///
     /// # Errors
@@ -96,15 +112,16 @@ impl SessionContext {
 
     /// The limits in force.
     #[must_use]
-    pub fn limits(&self) -> Arc<Limits> {
+    pub fn limits(&self) -> Arc<LimitSet> {
         Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner).limits)
     }
 
-    /// Puts another verifier and other limits in force: the verifier for tokens that come from now on, the limits for every
-    /// session as soon as it next says something or its next ping is due.
-    pub fn replace(&self, verifier: Arc<Verifier>, limits: Limits) {
-        let in_force = InForce { verifier, limits: Arc::new(limits) };
+    /// Puts another verifier and other limits in force, all at once: the verifier for tokens that come from now on, the limits
+    /// for what sessions that are there, or come, check from now on.
+    pub fn replace(&self, verifier: Arc<Verifier>, limits: impl Into<Arc<LimitSet>>) {
+        let in_force = InForce { verifier, limits: limits.into() };
         *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = in_force;
+        self.limits_version.fetch_add(1, Ordering::Release);
     }
 
     /// Puts the verifier in force that `change` makes of the present one, if it makes one. Nobody replaces it meanwhile.

@@ -75,6 +75,15 @@ impl Early {
 }
 
 impl Session {
+    /// Whose token was verified, if one was.
+    pub(super) fn tenant(&self) -> Option<Arc<str>> {
+        match &self.phase {
+            Phase::Hello | Phase::Proving(_) | Phase::Ended(_) => None,
+            Phase::Admitting(greeting) | Phase::Observing(greeting) => Some(Arc::clone(&greeting.grant.tenant)),
+            Phase::Open(grant) => Some(Arc::clone(&grant.tenant)),
+        }
+    }
+
     pub(super) fn on_bytes(&mut self, stream: Stream, bytes: &[u8], now: Time) {
         if bytes.len() > FRAME_BYTES_MAX {
             return self.frame_too_large();
@@ -134,8 +143,8 @@ impl Session {
             Ok(grant) => grant,
             Err(error) => return self.refuse(error.close_code(), error.word()),
         };
-        let (tenant_stream, stream) = (grant.tenant_stream, grant.stream);
-        self.outputs.push_back(Output::Admit { tenant_stream, stream });
+        (self.limits_version, self.limits) = self.context.limits_of(Some(&*grant.tenant));
+        self.outputs.push_back(Output::Admit(Arc::clone(&grant)));
         self.phase = Phase::Admitting(Box::new(Greeting { grant, client, subscribe, early }));
     }
 

@@ -1,7 +1,8 @@
 use crate::command::Request;
 use crate::cursor::Cursor;
 use crate::grant::Grant;
-use crate::ids::{Position, StreamId};
+use crate::ids::Position;
+use crate::limits::Limit;
 use crate::rejection::Rejection;
 use crate::request::Page;
 use crate::token::KeySource;
@@ -136,12 +137,7 @@ pub enum Output {
         from: KeySource,
     },
     /// The token is good: is there a place for one more of this tenant and user? Answered by [`Input::Admitted`].
-    Admit {
-        /// The tenant's stream.
-        tenant_stream: StreamId,
-        /// The user's stream.
-        stream: StreamId,
-    },
+    Admit(Arc<Grant>),
     /// Record that the person was seen. Answered by [`Input::Observed`]; after a `refresh` the answer changes nothing.
     Observe(Arc<Grant>),
     /// Hand changes of the inbox from now on. Answered by [`Input::Snapshot`] without a cursor; with one by
@@ -165,7 +161,8 @@ pub enum Output {
         /// The place that the client has been brought to.
         from: Cursor,
     },
-    /// Something to decide. Answered by [`Input::Replied`].
+    /// Something to decide, if the user and the tenant have not used up what they may over all connections. Answered by
+    /// [`Input::Replied`].
     Command {
         /// To be given back.
         id: String,
@@ -174,7 +171,7 @@ pub enum Output {
         /// What.
         request: Box<Request>,
     },
-    /// A page to read. Answered by [`Input::Fetched`].
+    /// A page to read, if the user has not used up what one may over all connections. Answered by [`Input::Fetched`].
     Fetch {
         /// To be given back.
         id: String,
@@ -217,8 +214,8 @@ pub enum SecurityEvent {
     NotPermitted,
     /// A limit was reached.
     LimitHit {
-        /// Its name in the configuration.
-        limit: &'static str,
+        /// Which.
+        limit: Limit,
     },
     /// A cursor was given that is no cursor of this tenant.
     ForeignCursor,

@@ -3,6 +3,7 @@
 use super::{Output, Session, Stream};
 use crate::grant::{Grant, Right};
 use crate::ids::Time;
+use crate::limits::Limit;
 use crate::rejection::Rejection;
 use std::collections::VecDeque;
 use tidings_wire::{InboxName, ServerFrame};
@@ -20,6 +21,18 @@ pub(super) enum Kind {
     Command,
     /// Reads, or is about the connection.
     Query,
+    /// Publishes or retracts.
+    Publish,
+}
+
+impl Kind {
+    const fn limit(self) -> Limit {
+        match self {
+            Self::Command => Limit::CommandsPerSecond,
+            Self::Query => Limit::QueriesPerSecond,
+            Self::Publish => Limit::TenantPublishesPerSecond,
+        }
+    }
 }
 
 /// Fetches whose turn has not come: one page is on its way to a stream at a time.
@@ -106,45 +119,55 @@ impl Session {
         match kind {
             Kind::Command => self.commands.take(limits.commands(), now),
             Kind::Query => self.queries.take(limits.queries(), now),
+            Kind::Publish => self.publishes.take(limits.publishes(), now),
         }
     }
 
     /// Takes one from the rate for a frame that has an `id`; answers `rate_limited` and is false where it is used up.
     pub(super) fn allows(&mut self, kind: Kind, stream: Stream, id: &str, now: Time) -> bool {
         let Err(retry_after_ms) = self.take_rate(kind, now) else { return true };
-        let rate = if kind == Kind::Command { "commands_per_second" } else { "queries_per_second" };
-        self.limit(stream, id, retry_after_ms, rate, now);
+        self.limit(stream, id, retry_after_ms, kind.limit(), now);
         false
     }
 
     /// Takes a place in flight, or answers `rate_limited`.
     pub(super) fn takes_flight(&mut self, stream: Stream, id: &str, now: Time) -> bool {
         if self.requests_in_flight >= self.limits.commands_in_flight_max {
-            self.limit(stream, id, IN_FLIGHT_RETRY_MS, "commands_in_flight_max", now);
+            self.limit(stream, id, IN_FLIGHT_RETRY_MS, Limit::CommandsInFlightMax, now);
             return false;
         }
         self.requests_in_flight += 1;
         true
     }
 
-    fn limit(&mut self, stream: Stream, id: &str, retry_after_ms: u64, limit: &'static str, now: Time) {
-        let error = Rejection::RateLimited { retry_after_ms }.body();
+    fn limit(&mut self, stream: Stream, id: &str, retry_after_ms: u64, limit: Limit, now: Time) {
+        let error = Rejection::RateLimited { limit, retry_after_ms }.body();
         self.say(stream, &ServerFrame::refusal(id.to_owned(), error));
         self.count_limited(limit, now);
     }
 
+    /// Counts an answer that says no for a limit's sake.
+    pub(super) fn count_refusal(&mut self, rejection: &Rejection, now: Time) {
+        match rejection {
+            Rejection::RateLimited { limit, .. } => self.count_limited(*limit, now),
+            _ => {
+                if let Some(limit) = rejection.limit() {
+                    self.limit_hit(limit);
+                }
+            }
+        }
+    }
+
     /// Counts an answer `rate_limited`; the one over the limit within a minute ends the session.
-    pub(super) fn count_limited(&mut self, limit: &'static str, now: Time) {
+    pub(super) fn count_limited(&mut self, limit: Limit, now: Time) {
         if now.since(self.limited_since) >= LIMITED_WINDOW_MS {
             self.limited_since = now;
             self.limited_count = 0;
         }
         self.limited_count += 1;
-        if self.limited_count == 1 {
-            self.limit_hit(limit);
-        }
+        self.limit_hit(limit);
         if self.limited_count > self.limits.rate_limited_per_minute_max {
-            self.limit_hit("rate_limited_per_minute_max");
+            self.limit_hit(Limit::RateLimitedPerMinuteMax);
             self.end(tidings_wire::CloseCode::RateLimited);
         }
     }

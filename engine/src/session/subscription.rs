@@ -3,6 +3,8 @@
 use super::outbox::Slot;
 use super::{Output, Placed, Session, Stream};
 use crate::cursor::Cursor;
+use crate::ids::Time;
+use crate::limits::Limit;
 use crate::rejection::Rejection;
 use bytes::Bytes;
 use tidings_wire::{InboxName, ServerFrame, encode};
@@ -96,9 +98,9 @@ impl Session {
         self.forget(&inbox);
         let (found, allowed) = (self.subscriptions.list.len() + 1, self.limits.subscriptions_max);
         if found > allowed as usize {
-            self.limit_hit("subscriptions_max");
-            let (found, allowed, unit) = (found as u64, u64::from(allowed), "inboxes");
-            return Err((id, Rejection::TooLarge { field: "subscriptions", found, allowed, unit }));
+            let (limit, field, unit) = (Limit::SubscriptionsMax, "subscriptions", "inboxes");
+            let (found, allowed) = (found as u64, u64::from(allowed));
+            return Err((id, Rejection::TooLarge { limit, field, found, allowed, unit }));
         }
         let key = self.subscriptions.next_key;
         self.subscriptions.next_key = key.wrapping_add(1);
@@ -237,7 +239,7 @@ impl Session {
         }
     }
 
-    pub(super) fn on_subscribe_failed(&mut self, inbox: &InboxName, rejection: &Rejection) {
+    pub(super) fn on_subscribe_failed(&mut self, inbox: &InboxName, rejection: &Rejection, now: Time) {
         let Some(index) = self.subscriptions.answered(inbox) else { return };
         let one = self.subscriptions.list.remove(index);
         self.ordered.drop_subscription(one.key);
@@ -247,5 +249,6 @@ impl Session {
             None => ServerFrame::Error { code: error.code, message: error.message },
         };
         self.say(Stream::Ordered, &frame);
+        self.count_refusal(rejection, now);
     }
 }

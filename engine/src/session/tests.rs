@@ -1,6 +1,7 @@
 mod acknowledging;
 mod fixture;
 mod flow;
+mod limits;
 mod opening;
 mod refreshing;
 mod requests;

@@ -4,14 +4,15 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tidings_engine::ids::StreamId;
+use tidings_engine::limits::Limit;
 use tidings_engine::rejection::Rejection;
 
 /// When to try again where every place is taken: 1,000 ms.
 const RETRY_AFTER_MS: u64 = 1_000;
 
 /// The places of all tenants.
+#[derive(Default)]
 pub(crate) struct Slots {
-    each_max: u32,
     taken: Mutex<HashMap<StreamId, u32>>,
 }
 
@@ -22,21 +23,15 @@ pub(crate) struct Slot {
 }
 
 impl Slots {
-    /// So many places for each tenant.
-    pub(crate) fn new(each_max: u32) -> Self {
-        Self { each_max, taken: Mutex::default() }
-    }
-
-    /// Takes a place of a tenant, by its stream.
+    /// Takes a place of a tenant, by its stream, who may have `each_max`.
     ///
     /// # Errors
     /// `RateLimited`: they are all taken.
-    pub(crate) fn take(self: &Arc<Self>, tenant: StreamId) -> Result<Slot, Rejection> {
+    pub(crate) fn take(self: &Arc<Self>, tenant: StreamId, each_max: u32) -> Result<Slot, Rejection> {
         let mut taken = self.taken.lock();
         let count = taken.get(&tenant).copied().unwrap_or_default();
-        if count >= self.each_max {
-            metrics::counter!("tidings_limit_hits_total", "limit" => "tenant_audits_max").increment(1);
-            return Err(Rejection::RateLimited { retry_after_ms: RETRY_AFTER_MS });
+        if count >= each_max {
+            return Err(Rejection::RateLimited { limit: Limit::TenantAuditsMax, retry_after_ms: RETRY_AFTER_MS });
         }
         taken.insert(tenant, count + 1);
         Ok(Slot { slots: Arc::clone(self), tenant })
@@ -57,18 +52,19 @@ impl Drop for Slot {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, Rejection, Slots, StreamId};
+    use super::{Arc, Limit, Rejection, Slots, StreamId};
 
     #[test]
     fn a_tenant_has_so_many_places_and_takes_none_of_another() {
-        let slots = Arc::new(Slots::new(2));
+        let slots = Arc::new(Slots::default());
         let (acme, globex) = (StreamId([1; 16]), StreamId([2; 16]));
-        let first = slots.take(acme).ok().unwrap();
-        let second = slots.take(acme).ok().unwrap();
-        assert_eq!(slots.take(acme).err(), Some(Rejection::RateLimited { retry_after_ms: 1_000 }));
-        assert!(slots.take(globex).is_ok());
+        let first = slots.take(acme, 2).ok().unwrap();
+        let second = slots.take(acme, 2).ok().unwrap();
+        let limit = Limit::TenantAuditsMax;
+        assert_eq!(slots.take(acme, 2).err(), Some(Rejection::RateLimited { limit, retry_after_ms: 1_000 }));
+        assert!(slots.take(globex, 2).is_ok());
         drop(first);
-        assert!(slots.take(acme).is_ok());
+        assert!(slots.take(acme, 2).is_ok());
         drop(second);
         assert!(slots.taken.lock().is_empty());
     }

@@ -3,7 +3,7 @@
 use super::Config;
 use std::path::{Path, PathBuf};
 use tidings_engine::drain::DrainError;
-use tidings_engine::limits::LimitError;
+use tidings_engine::limits::{LimitError, LoweringError};
 use tidings_engine::proxies::{BadNetwork, Network};
 use toml::{Table, Value};
 
@@ -46,6 +46,14 @@ pub enum ConfigError {
     /// A plan for leaving that cannot be made.
     #[error("configuration: {0}")]
     Drain(#[from] DrainError),
+    /// Limits that a tenant may not have.
+    #[error("configuration: tenants[{index}] {source}")]
+    Tenant {
+        /// Which, from 0.
+        index: usize,
+        /// What is wrong.
+        source: LoweringError,
+    },
     /// A key of `[[keys]]` is not complete.
     #[error("configuration: keys[{index}] {what}")]
     Key {
@@ -140,6 +148,7 @@ fn merge(below: &mut Table, above: Table) {
 fn check(config: &Config) -> Result<(), ConfigError> {
     config.limits.validate()?;
     config.drain.validate()?;
+    config.limit_set().map_err(|(index, source)| ConfigError::Tenant { index, source })?;
     for (index, key) in config.keys.iter().enumerate() {
         if let Some(what) = key.wrong(config.keys.len() > 1) {
             return Err(ConfigError::Key { index, what });

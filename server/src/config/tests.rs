@@ -69,6 +69,23 @@ fn a_proxy_that_is_no_network_is_refused_and_so_is_a_listener_that_nobody_could_
 }
 
 #[test]
+fn a_tenant_may_have_lower_limits_and_nothing_else() {
+    let config = with_file("[[tenants]]\nname = 'acme'\nlimits = { commands_burst = 3 }", &[], "").unwrap();
+    let set = config.limit_set().unwrap();
+    assert_eq!((set.of("acme").commands_burst, set.of("globex").commands_burst), (3, 40));
+    for text in [
+        "[[tenants]]\nname = 'a'\nlimits = { commands_burst = 41 }",
+        "[[tenants]]\nname = 'a'\nlimits = { commands_burst = 0 }",
+        "[[tenants]]\nname = 'a'\nlimits = { node_connections_max = 1 }",
+        "[[tenants]]\nname = 'a'\nlimits = { frames = 1 }",
+        "[[tenants]]\nname = 'a'\n[[tenants]]\nname = 'a'",
+    ] {
+        assert!(matches!(with_file(text, &[], ""), Err(ConfigError::Tenant { .. })), "{text} was taken");
+    }
+    assert!(matches!(with_file("[[tenants]]\nname = 'a'\ncolour = 1", &[], ""), Err(ConfigError::Value(_))));
+}
+
+#[test]
 fn what_is_printed_reads_back_the_same() {
     let config = load(None, none(), toml::Table::new()).unwrap();
     assert_eq!(config, Config::default());

@@ -7,13 +7,13 @@ use crate::origins::Origins;
 use crate::verifier::Trusted;
 use std::sync::Arc;
 use tidings_engine::grant::Grant;
-use tidings_engine::limits::Limits;
+use tidings_engine::limits::LimitSet;
 use tidings_engine::token::TokenError;
 
 impl Server {
     /// Puts in force what a reload of the configuration has changed, for whoever comes from now on.
-    pub(crate) fn replace(&self, trusted: Trusted, limits: Limits, origins: Origins, public: Public) {
-        self.admission.lock().replace_limits(limits);
+    pub(crate) fn replace(&self, trusted: Trusted, limits: Arc<LimitSet>, origins: Origins, public: Public) {
+        self.admission.lock().set_limits(Arc::clone(&limits));
         self.context.replace(Arc::new(trusted.verifier), limits);
         self.issuers.replace(trusted.places);
         *self.origins.write() = origins;

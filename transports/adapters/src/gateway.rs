@@ -4,9 +4,10 @@ use crate::carrier::{CarrierEnd, CarrierKind, Close, FrameFault, StreamKind};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tidings_engine::admission::ComesFrom;
 use tidings_engine::ids::Time;
+use tidings_engine::limits::Limits;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +31,19 @@ pub trait Gateway: Send + Sync + 'static {
 
     /// Whether a page of this origin may connect. Logs its own refusal. `None`: not a browser.
     fn origin_allowed(&self, peer: &Peer) -> bool;
+
+    /// The limits of the node, as they are now.
+    fn limits(&self) -> Arc<Limits> {
+        Arc::default()
+    }
+
+    /// Counts an HTTP connection on which a good token was shown no longer as unauthenticated.
+    ///
+    /// # Errors
+    /// The address has as many connections as it may: this one is to end.
+    fn known(&self, _ticket: &Self::Ticket) -> Result<(), Refused> {
+        Ok(())
+    }
 
     /// Logs that a peer was sent away before it asked for anything, and why, in a word.
     fn sent_away(&self, _peer: SocketAddr, _carrier: CarrierKind, _why: &'static str) {}
@@ -104,25 +118,63 @@ pub struct Peer {
 #[derive(Debug)]
 pub struct ConnectionPlace<T> {
     ticket: T,
-    is_lent: Arc<AtomicBool>,
+    standing: Arc<Standing>,
+}
+
+/// What an HTTP connection has shown of itself.
+#[derive(Debug, Default)]
+struct Standing {
+    is_lent: AtomicBool,
+    is_known: AtomicBool,
+    refusals: AtomicU32,
+    leave: CancellationToken,
 }
 
 impl<T: Clone> ConnectionPlace<T> {
     /// The place of a connection that nobody stands in yet.
     pub fn new(ticket: T) -> Self {
-        Self { ticket, is_lent: Arc::default() }
+        Self { ticket, standing: Arc::default() }
     }
 
     /// Lends the place, once. It is given back when both the session and the connection have ended.
     #[must_use]
     pub fn lend(&self) -> Option<T> {
-        (!self.is_lent.swap(true, Ordering::Relaxed)).then(|| self.ticket.clone())
+        (!self.standing.is_lent.swap(true, Ordering::Relaxed)).then(|| self.ticket.clone())
+    }
+
+    /// A request of this connection showed a good token.
+    ///
+    /// # Errors
+    /// The address has as many connections as it may: the connection ends after the answer.
+    pub fn known<G: Gateway<Ticket = T>>(&self, gateway: &G) -> Result<(), Refused> {
+        if self.standing.is_known.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        gateway.known(&self.ticket).inspect_err(|_| self.standing.leave.cancel())
+    }
+
+    /// A request of this connection showed no good token. The one that makes `refusals_max` ends it after the answer: whoever
+    /// tries tokens pays a handshake for so many of them.
+    pub fn refused(&self, refusals_max: u32) {
+        if self.standing.refusals.fetch_add(1, Ordering::Relaxed) + 1 >= refusals_max {
+            self.standing.leave.cancel();
+        }
+    }
+
+    /// Whether a good token was shown, or a session stands in the place and sees to its own time.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.standing.is_known.load(Ordering::Relaxed) || self.standing.is_lent.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the connection is to end.
+    pub(crate) async fn leaves(&self) {
+        self.standing.leave.cancelled().await;
     }
 }
 
 impl<T: Clone> Clone for ConnectionPlace<T> {
     fn clone(&self) -> Self {
-        Self { ticket: self.ticket.clone(), is_lent: Arc::clone(&self.is_lent) }
+        Self { ticket: self.ticket.clone(), standing: Arc::clone(&self.standing) }
     }
 }
 

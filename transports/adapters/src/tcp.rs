@@ -4,7 +4,7 @@
 //! for at shutdown.
 
 use crate::carrier::CarrierKind;
-use crate::gateway::{Gateway, Host};
+use crate::gateway::{ConnectionPlace, Gateway, Host};
 use crate::proxied::{Arrived, Proxies};
 use axum::Router;
 use axum::body::Body;
@@ -17,17 +17,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tidings_engine::limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEADERS_COUNT_MAX, HTTP_STREAMS_MAX, Limits};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
-
-/// Most streams that an HTTP/2 client may have open at once.
-const HTTP2_STREAMS_MAX: u32 = 64;
-
-/// Most bytes of a request's head.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// How often a silent HTTP/2 peer is asked whether it is alive, and how long its answer may take.
 const HTTP2_KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -137,6 +132,8 @@ async fn connection<G: Gateway>(
     if let Err(error) = served {
         if error.downcast_ref::<Silent>().is_some() {
             host.gateway.sent_away(address, CarrierKind::Http, "head_timeout");
+        } else if let Some(SentAway(why)) = error.downcast_ref() {
+            host.gateway.sent_away(address, CarrierKind::Http, why);
         }
         debug!(%address, error, "HTTP connection failed");
     }
@@ -155,6 +152,11 @@ fn prepare(stream: &TcpStream, unacknowledged: Duration) -> io::Result<()> {
 #[error("no request within the handshake time")]
 struct Silent;
 
+/// A peer that was sent away, and why in a word.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("sent away: {0}")]
+struct SentAway(&'static str);
+
 type ServeError = Box<dyn std::error::Error + Send + Sync>;
 
 async fn serve_http<G: Gateway>(
@@ -165,9 +167,12 @@ async fn serve_http<G: Gateway>(
     host: &Host<G>,
     options: &TcpOptions,
 ) -> Result<(), ServeError> {
+    let limits = host.gateway.limits();
     let asked = Arc::new(AtomicBool::new(false));
     let has_asked = Arc::clone(&asked);
     let (place, proxies) = (arrived.place(), options.proxies.clone());
+    let standing = place.clone();
+    let unsettled = pin!(unsettled(host, standing.as_ref(), Duration::from_millis(limits.hello_ms_max)));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         has_asked.store(true, Ordering::Relaxed);
         let mut request: Request = request.map(Body::new);
@@ -182,34 +187,86 @@ async fn serve_http<G: Gateway>(
     match version {
         Version::Http1 => {
             let mut builder = hyper::server::conn::http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(options.handshake).max_buf_size(HEAD_BYTES_MAX);
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(options.handshake)
+                .max_headers(HTTP_HEADERS_COUNT_MAX)
+                .max_buf_size(HTTP_HEAD_BYTES_MAX);
             let mut served = pin!(builder.serve_connection(io, service).with_upgrades());
             tokio::select! {
                 result = served.as_mut() => {
-                    return result.map_err(|error| match error.is_timeout() && !asked.load(Ordering::Relaxed) {
+                    result.map_err(|error| match error.is_timeout() && !asked.load(Ordering::Relaxed) {
                         true => Silent.into(),
                         false => error.into(),
-                    });
+                    })
                 }
-                () = host.shutdown.cancelled() => served.as_mut().graceful_shutdown(),
+                ends = unsettled => {
+                    served.as_mut().graceful_shutdown();
+                    rest(served, ends, &limits).await
+                }
             }
-            Ok(served.await?)
         }
         Version::Http2 => {
             let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
             builder
                 .timer(TokioTimer::new())
-                .max_concurrent_streams(HTTP2_STREAMS_MAX)
+                .max_concurrent_streams(HTTP_STREAMS_MAX)
                 .max_send_buf_size(HTTP2_SEND_BYTES_MAX)
-                .max_header_list_size(HEAD_BYTES_MAX as u32)
+                .max_header_list_size(HTTP_HEAD_BYTES_MAX as u32)
                 .keep_alive_interval(HTTP2_KEEP_ALIVE)
                 .keep_alive_timeout(HTTP2_KEEP_ALIVE);
             let mut served = pin!(builder.serve_connection(io, service));
             tokio::select! {
-                result = served.as_mut() => return Ok(result?),
-                () = host.shutdown.cancelled() => served.as_mut().graceful_shutdown(),
+                result = served.as_mut() => Ok(result?),
+                ends = unsettled => {
+                    served.as_mut().graceful_shutdown();
+                    rest(served, ends, &limits).await
+                }
             }
-            Ok(served.await?)
+        }
+    }
+}
+
+/// Why a connection takes no further request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    /// The server leaves.
+    Shutdown,
+    /// It showed no good token in time, or bad ones too often.
+    SentAway(&'static str),
+}
+
+/// Waits until the connection is to take no further request; for ever where nothing ends it. A trusted proxy has no place of its
+/// own and brings whoever it brings for as long as it likes.
+async fn unsettled<G: Gateway>(host: &Host<G>, place: Option<&ConnectionPlace<G::Ticket>>, time: Duration) -> Ends {
+    let Some(place) = place else {
+        host.shutdown.cancelled().await;
+        return Ends::Shutdown;
+    };
+    let late = async {
+        tokio::time::sleep(time).await;
+        if place.is_settled() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = host.shutdown.cancelled() => Ends::Shutdown,
+        () = place.leaves() => Ends::SentAway("unauthenticated"),
+        () = late => Ends::SentAway("hello_timeout"),
+    }
+}
+
+/// Lets the requests under way be finished; of somebody who is sent away only as long as a body may take.
+async fn rest<E>(served: impl Future<Output = Result<(), E>>, ends: Ends, limits: &Limits) -> Result<(), ServeError>
+where
+    ServeError: From<E>,
+{
+    match ends {
+        Ends::Shutdown => Ok(served.await?),
+        Ends::SentAway(why) => {
+            let time = Duration::from_millis(limits.http_body_ms_max);
+            tokio::time::timeout(time, served).await.unwrap_or(Ok(()))?;
+            Err(SentAway(why).into())
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::fixture::{Fixture, NOW, at, frame};
 use crate::command::Command;
 use crate::cursor::{Cursor, CursorKind};
-use crate::limits::{FRAME_BYTES_MAX, Limits};
+use crate::limits::{FRAME_BYTES_MAX, Limit, Limits};
 use crate::rejection::Rejection;
 use crate::session::{Input, Output, SecurityEvent, Stream};
 use serde_json::{Value, json};
@@ -112,7 +112,14 @@ fn a_session_ends_with_its_token_and_nothing_is_delivered_after() {
 #[test]
 fn rates_hold_and_too_many_refusals_end_the_session() {
     let limits = Limits { rate_limited_per_minute_max: 3, commands_in_flight_max: 1_000, ..Limits::default() };
-    for (frame, burst) in [(mark(1), limits.commands_burst), (fetch(1), limits.queries_burst)] {
+    let hit = |output: &Output| match output {
+        Output::Security(SecurityEvent::LimitHit { limit }) => Some(*limit),
+        _ => None,
+    };
+    for (frame, burst, limit) in [
+        (mark(1), limits.commands_burst, Limit::CommandsPerSecond),
+        (fetch(1), limits.queries_burst, Limit::QueriesPerSecond),
+    ] {
         let mut fixture = Fixture::open(limits, "user");
         for _ in 0..burst {
             fixture.send(&frame);
@@ -124,8 +131,8 @@ fn rates_hold_and_too_many_refusals_end_the_session() {
             assert_eq!(reply["error"]["code"], "rate_limited");
             assert!(reply["error"]["retryAfterMs"].as_u64().unwrap() >= 1);
         }
-        let limit_hit = |output: &Output| matches!(output, Output::Security(SecurityEvent::LimitHit { .. }));
-        assert_eq!(fixture.outputs().iter().filter(|output| limit_hit(output)).count(), 1);
+        let hits: Vec<_> = fixture.outputs().iter().filter_map(hit).collect();
+        assert_eq!(hits, [limit; 3]);
         fixture.send(&frame);
         fixture.assert_closed(CloseCode::RateLimited);
     }

@@ -13,6 +13,8 @@ use tidings_engine::grant::Grant;
 use tidings_engine::ids::{Position, StreamId, Time};
 use tidings_engine::item::Filter;
 use tidings_engine::keys::Keys;
+use tidings_engine::limits::{Limit, Limits};
+use tidings_engine::rate::Allowance;
 use tidings_engine::rejection::Rejection;
 use tidings_engine::request::{Events, Replay, StateAt};
 use tidings_engine::tickets::IssuedTicket;
@@ -43,8 +45,33 @@ pub struct Reached<'a> {
 pub enum Work {
     /// It changes something.
     Command,
+    /// It publishes or retracts.
+    Publish,
     /// It reads.
     Query,
+}
+
+impl Work {
+    /// Whether it changes something.
+    #[must_use]
+    pub const fn changes(self) -> bool {
+        matches!(self, Self::Command | Self::Publish)
+    }
+}
+
+/// What authentication comes to.
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    /// What the caller may do, or `Unauthenticated`, `Forbidden` or `RateLimited`.
+    pub verdict: Result<Arc<Grant>, Rejection>,
+    /// What is left of the caller's rate; `None` where it is not known who calls.
+    pub allowance: Option<Allowance>,
+}
+
+impl From<Rejection> for Authenticated {
+    fn from(rejection: Rejection) -> Self {
+        Self { verdict: Err(rejection), allowance: None }
+    }
 }
 
 /// A question to the projections.
@@ -173,15 +200,20 @@ pub trait Api: Send + Sync + 'static {
 
     /// Verifies a token and takes one from the caller's rate. Logs its own refusals. May wait until the key that the token
     /// names has been loaded.
-    ///
-    /// # Errors
-    /// `Unauthenticated`, `Forbidden`, `RateLimited`, or `Unavailable` while the keys of the token's issuer are not there.
     fn authenticate(
         &self,
         token: Option<&str>,
         work: Work,
         caller: &Caller,
-    ) -> impl Future<Output = Result<Arc<Grant>, Rejection>> + Send;
+    ) -> impl Future<Output = Authenticated> + Send;
+
+    /// The limits of the node, as they are now.
+    fn limits(&self) -> Arc<Limits> {
+        Arc::default()
+    }
+
+    /// Counts that somebody was over a limit.
+    fn limit_hit(&self, _limit: Limit, _caller: &Caller) {}
 
     /// Whether a page of this origin may read answers. `None`: not a browser. Logs its own refusal.
     fn origin_allowed(&self, origin: Option<&str>, caller: &Caller) -> bool;

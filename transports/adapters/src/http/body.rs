@@ -9,42 +9,45 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use std::time::Duration;
+use tidings_engine::limits::Limit;
 use tidings_engine::rejection::Rejection;
 use tidings_wire::ReplyCode;
-
-/// How long a body may take to arrive: 30 s.
-const ARRIVAL: Duration = Duration::from_secs(30);
 
 /// A JSON object, as a request carries it.
 pub(super) type Object = Map<String, Value>;
 
-/// Reads what a route takes, at most `bytes_max`. `None` where the route takes nothing, or may and got nothing.
+/// Reads what a route takes: at most the bytes of `limit`, within `ms_max` milliseconds. `None` where the route takes nothing, or may and got nothing.
 ///
 /// # Errors
 /// 413 too long, 415 not JSON by its own word, 408 too slow, else 400. The rest of the body is not read then.
-pub(super) async fn read(payload: Payload, bytes_max: usize, request: Request) -> Result<Option<Object>, Refusal> {
+pub(super) async fn read(
+    payload: Payload,
+    limit: Limit,
+    ms_max: u64,
+    request: Request,
+) -> Result<Option<Object>, Refusal> {
     let is_required = match payload {
         Payload::Nothing => return Ok(None),
         Payload::Optional(_) => false,
         Payload::Required(_) => true,
     };
-    check_length(request.headers(), bytes_max)?;
+    check_length(request.headers(), limit)?;
     let is_json = is_json(request.headers());
     if !request.body().is_end_stream() && !is_json {
         return Err(Refusal::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"));
     }
-    let bytes = collect(request.into_body(), bytes_max).await?;
+    let bytes = collect(request.into_body(), limit, ms_max).await?;
     if bytes.is_empty() && !is_required {
         return Ok(None);
     }
     object(&bytes).map(Some)
 }
 
-fn check_length(headers: &HeaderMap, bytes_max: usize) -> Result<(), Rejection> {
+fn check_length(headers: &HeaderMap, limit: Limit) -> Result<(), Rejection> {
     let told = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     match told {
-        Some(found) if found > bytes_max as u64 => {
-            Err(Rejection::TooLarge { field: "body", found, allowed: bytes_max as u64, unit: "bytes" })
+        Some(found) if found > limit.describe().default => {
+            Err(Rejection::TooLarge { limit, field: "body", found, allowed: limit.describe().default, unit: "bytes" })
         }
         _ => Ok(()),
     }
@@ -56,16 +59,19 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-async fn collect(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
-    match tokio::time::timeout(ARRIVAL, Limited::new(body, bytes_max).collect()).await {
+async fn collect(body: Body, limit: Limit, ms_max: u64) -> Result<Bytes, Refusal> {
+    let bytes_max = usize::try_from(limit.describe().default).unwrap_or(usize::MAX);
+    match tokio::time::timeout(Duration::from_millis(ms_max), Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::new(
             ReplyCode::TooLarge,
             format!("body is longer than the {bytes_max} bytes that are allowed"),
-        )),
+        )
+        .with_limit(limit)),
         Ok(Err(_)) => Err(Refusal::invalid("the body did not arrive whole")),
         Err(_) => {
-            Err(Refusal::with_status(StatusCode::REQUEST_TIMEOUT, "the body did not arrive within its 30 seconds"))
+            let detail = format!("the body did not arrive within {ms_max} milliseconds");
+            Err(Refusal::with_status(StatusCode::REQUEST_TIMEOUT, detail).with_limit(Limit::HttpBodyMsMax))
         }
     }
 }

@@ -14,16 +14,13 @@ use std::sync::Arc;
 use tidings_engine::command::Done;
 use tidings_engine::grant::{Grant, Right};
 use tidings_engine::keys::TenantTag;
-use tidings_engine::limits::{HTTP_BODY_BYTES_MAX, TOKEN_BYTES_MAX};
+use tidings_engine::limits::{Limit, TOKEN_BYTES_MAX};
 use tidings_engine::rejection::Rejection;
 use tidings_engine::request::{self, Asker};
 use tidings_wire::{CommandFrame, InboxName, ReplyCode};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAY: HeaderName = HeaderName::from_static("idempotency-replay");
-
-/// Most bytes of a body from somebody who showed no token: 4 KiB.
-const OPEN_BODY_BYTES_MAX: usize = 4 * 1024;
 
 /// A request of somebody who may make it.
 pub(super) struct Call<'a, A> {
@@ -39,18 +36,18 @@ pub(super) struct Call<'a, A> {
 }
 
 impl<'a, A: Api> Call<'a, A> {
-    /// Authenticates, checks the right of the route, and reads the arguments: the body last, when all else is in order.
+    /// Checks the right of the route, and reads the arguments: the body last, when all else is in order.
     ///
     /// # Errors
     /// The first refusal.
     pub(super) async fn enter(
         api: &'a A,
+        grant: Arc<Grant>,
         route: &Route,
         id: String,
         caller: &'a Caller,
         request: Request,
     ) -> Result<Self, Refusal> {
-        let grant = api.authenticate(token(request.headers()), route.work, caller).await?;
         let query = Query::parse(request.uri().query(), route.query)?;
         let inbox = query.inbox()?;
         if !needed_right(route.access, &inbox).is_none_or(|right| grant.permits(right)) {
@@ -58,7 +55,7 @@ impl<'a, A: Api> Call<'a, A> {
             return Err(Rejection::Forbidden.into());
         }
         let idempotency_key = idempotency_key(request.headers())?;
-        let body = body::read(route.payload, HTTP_BODY_BYTES_MAX, request).await?;
+        let body = body::read(route.payload, Limit::HttpBodyBytesMax, api.limits().http_body_ms_max, request).await?;
         Ok(Self { api, caller, grant, query, inbox, body, id, idempotency_key })
     }
 
@@ -106,8 +103,9 @@ pub(super) struct Data<T> {
 }
 
 /// Reads the body of a route that needs no token.
-pub(super) async fn open_body(payload: Payload, request: Request) -> Result<Object, Refusal> {
-    Ok(body::read(payload, OPEN_BODY_BYTES_MAX, request).await?.unwrap_or_default())
+pub(super) async fn open_body<A: Api>(api: &A, payload: Payload, request: Request) -> Result<Object, Refusal> {
+    let ms_max = api.limits().http_body_ms_max;
+    Ok(body::read(payload, Limit::HttpOpenBodyBytesMax, ms_max, request).await?.unwrap_or_default())
 }
 
 /// Says of an answer whether it is the first one given again.

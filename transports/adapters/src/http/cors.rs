@@ -16,7 +16,9 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
      Last-Event-ID",
 );
 
-const EXPOSED: HeaderValue = HeaderValue::from_static("X-Request-Id, Idempotency-Replay, Retry-After");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "X-Request-Id, Idempotency-Replay, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy",
+);
 
 /// How long a browser keeps a preflight's answer: 7,200 s, the most that Chromium honours.
 const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("7200");

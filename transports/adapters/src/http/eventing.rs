@@ -54,7 +54,7 @@ pub(super) async fn stream<A: Api, G: Gateway>(
     }
     let Some(hello) = hello(route, &request)? else {
         // Logged like every other request without a token.
-        let refused = api.authenticate(None, Work::Query, &caller).await.err();
+        let refused = api.authenticate(None, Work::Query, &caller).await.verdict.err();
         return Err(refused.unwrap_or(Rejection::Unauthenticated).into());
     };
     let place = request.extensions_mut().remove::<ConnectionPlace<G::Ticket>>();

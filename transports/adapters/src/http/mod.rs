@@ -24,6 +24,7 @@ mod problem;
 mod publish_shape;
 mod publishing;
 mod query;
+mod rate_headers;
 mod reading;
 mod router;
 mod routes;
@@ -36,7 +37,8 @@ mod surround;
 mod tests;
 
 pub use api::{
-    AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Caller, ListOf, Question, Reached, Reading, Work,
+    AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Authenticated, Caller, ListOf, Question, Reached,
+    Reading, Work,
 };
 pub use assets::Assets;
 pub use openapi::openapi;

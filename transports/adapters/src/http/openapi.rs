@@ -1,6 +1,5 @@
 //! The OpenAPI 3.1 document, made from the table of routes.
 
-use super::api::Work;
 use super::auditing::LINES_OF_JSON;
 use super::eventing::EVENT_STREAM;
 use super::problem::PROBLEM_JSON;
@@ -104,7 +103,7 @@ fn parameters(route: &Route) -> Vec<Value> {
         parameters
             .push(json!({ "name": "Last-Event-ID", "in": "header", "description": description, "schema": schema }));
     }
-    if route.work == Work::Command && route.operation.is_command() {
+    if route.work.changes() && route.operation.is_command() {
         parameters.push(json!({
             "name": "Idempotency-Key",
             "in": "header",

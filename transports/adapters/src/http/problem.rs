@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidings_engine::ids::Time;
+use tidings_engine::limits::Limit;
 use tidings_engine::rejection::Rejection;
 use tidings_wire::ReplyCode;
 
@@ -22,13 +23,15 @@ pub(super) struct Refusal {
     pub(super) code: ReplyCode,
     pub(super) detail: String,
     pub(super) retry_after_ms: Option<u64>,
+    /// The limit that was hit, if it is about one.
+    pub(super) limit: Option<Limit>,
 }
 
 impl Refusal {
     /// A refusal with the status of its code.
     pub(super) fn new(code: ReplyCode, detail: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code, detail: detail.into(), retry_after_ms: None }
+        Self { status, code, detail: detail.into(), retry_after_ms: None, limit: None }
     }
 
     /// Something that is not well formed.
@@ -39,6 +42,11 @@ impl Refusal {
     /// A refusal whose status says more than its code.
     pub(super) fn with_status(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, ..Self::invalid(detail) }
+    }
+
+    /// The same, as the doing of a limit.
+    pub(super) fn with_limit(self, limit: Limit) -> Self {
+        Self { limit: Some(limit), ..self }
     }
 
     /// The refusal of an answer that came from below the routes with nothing but a status.
@@ -55,7 +63,7 @@ impl Refusal {
 impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Self {
         let body = rejection.body();
-        Self { retry_after_ms: body.retry_after_ms, ..Self::new(body.code, body.message) }
+        Self { retry_after_ms: body.retry_after_ms, limit: rejection.limit(), ..Self::new(body.code, body.message) }
     }
 }
 

@@ -8,12 +8,10 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tidings_engine::limits::{COUNT_FILTERS_MAX, Limit};
 use tidings_engine::rejection::Rejection;
 use tidings_engine::request;
 use tidings_wire::{Item, PageQuery};
-
-/// Most filters of one count: 32. A bell asks for four, and a list of tabs for one each.
-const FILTERS_COUNT_MAX: usize = 32;
 
 /// Most characters of a field's name that a refusal repeats: 64.
 const NAME_CHARACTERS_MAX: usize = 64;
@@ -62,9 +60,10 @@ fn filters(text: Option<&str>) -> Result<Vec<(Value, PageQuery)>, Refusal> {
     if values.is_empty() {
         return Err(Rejection::invalid("filters", "must hold at least one filter").into());
     }
-    if values.len() > FILTERS_COUNT_MAX {
-        let (found, allowed) = (values.len() as u64, FILTERS_COUNT_MAX as u64);
-        return Err(Rejection::TooLarge { field: "filters", found, allowed, unit: "filters" }.into());
+    if values.len() > COUNT_FILTERS_MAX {
+        let (found, allowed) = (values.len() as u64, COUNT_FILTERS_MAX as u64);
+        let (limit, field, unit) = (Limit::CountFiltersMax, "filters", "filters");
+        return Err(Rejection::TooLarge { limit, field, found, allowed, unit }.into());
     }
     values.into_iter().enumerate().map(filter).collect()
 }

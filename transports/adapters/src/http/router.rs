@@ -8,9 +8,10 @@ use super::problem::Refusal;
 use super::routes::{Access, Operation, Route, served};
 use super::surround::surround;
 use super::{
-    access, auditing, connecting, consents, erasing, eventing, marking, probing, publishing, reading, settings,
+    access, auditing, connecting, consents, erasing, eventing, marking, probing, publishing, rate_headers, reading,
+    settings,
 };
-use crate::gateway::{Gateway, Host};
+use crate::gateway::{ConnectionPlace, Gateway, Host};
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
@@ -19,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, on};
 use axum::{Router, middleware};
 use std::sync::Arc;
+use tidings_engine::grant::Grant;
 use tidings_engine::rejection::Rejection;
 
 /// What the routes share.
@@ -73,8 +75,24 @@ async fn answer<A: Api, G: Gateway>(
     let api = server.api.as_ref();
     let caller = request.extensions_mut().remove::<Caller>().ok_or(Rejection::Internal)?;
     if !matches!(route.access, Access::Open | Access::Session) {
-        let call = Call::enter(api, route, id, &caller, request).await?;
-        return answer_call(call, route.operation).await;
+        let place = request.extensions_mut().remove::<ConnectionPlace<G::Ticket>>();
+        let known = api.authenticate(calling::token(request.headers()), route.work, &caller).await;
+        if let Some(place) = place {
+            let refusals_max = api.limits().protocol_errors_max;
+            stands(&place, server.host.gateway.as_ref(), &known.verdict, refusals_max)?;
+        }
+        let answered = match known.verdict {
+            Ok(grant) => match Call::enter(api, grant, route, id, &caller, request).await {
+                Ok(call) => answer_call(call, route.operation).await,
+                Err(refusal) => Err(refusal),
+            },
+            Err(rejection) => Err(rejection.into()),
+        };
+        let mut response = answered.unwrap_or_else(Refusal::into_response);
+        if let Some(allowance) = &known.allowance {
+            rate_headers::set(response.headers_mut(), allowance);
+        }
+        return Ok(response);
     }
     match route.operation {
         Operation::Discovery => Ok(connecting::discovery(api, &request)),
@@ -84,8 +102,24 @@ async fn answer<A: Api, G: Gateway>(
         Operation::Ready => probing::readiness(api),
         Operation::AuditSchema => Ok(auditing::schema()),
         Operation::OpenApi => Ok(([(CONTENT_TYPE, "application/json")], server.openapi.clone()).into_response()),
-        Operation::DevToken => probing::dev_token(api, &calling::open_body(route.payload, request).await?),
+        Operation::DevToken => probing::dev_token(api, &calling::open_body(api, route.payload, request).await?),
         _ => Err(Rejection::Internal.into()),
+    }
+}
+
+/// Tells the connection what its request has shown. Who is over a rate is known all the same.
+fn stands<G: Gateway>(
+    place: &ConnectionPlace<G::Ticket>,
+    gateway: &G,
+    verdict: &Result<Arc<Grant>, Rejection>,
+    refusals_max: u32,
+) -> Result<(), Refusal> {
+    match verdict {
+        Ok(_) | Err(Rejection::RateLimited { .. }) => place.known(gateway).map_err(connecting::no_place),
+        Err(_) => {
+            place.refused(refusals_max);
+            Ok(())
+        }
     }
 }
 

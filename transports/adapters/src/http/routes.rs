@@ -252,7 +252,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         verb: Verb::Post,
         access: Access::Holder(Right::Publish),
-        work: Work::Command,
+        work: Work::Publish,
         payload: Payload::Required("Publish"),
         status: 201,
         ..open("/v1/notifications", Operation::Publish, "PublishedAnswer", "Publishes a notification.")
@@ -260,7 +260,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         verb: Verb::Delete,
         access: Access::Holder(Right::Publish),
-        work: Work::Command,
+        work: Work::Publish,
         status: 204,
         answer: None,
         ..open("/v1/notifications/{id}", Operation::Retract, "", "Takes a notification back from every inbox.")

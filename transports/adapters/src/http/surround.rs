@@ -48,9 +48,13 @@ pub(super) async fn surround<A: Api>(State(api): State<Arc<A>>, mut request: Req
         Ok(caller) => {
             request.extensions_mut().insert(caller.clone());
             let response = next.run(request).await;
-            let refusal = response.extensions().get::<Refusal>().map(|refusal| refusal.code);
-            if let Some(code @ (ReplyCode::Invalid | ReplyCode::TooLarge)) = refusal {
-                api.refused(code, &caller, None);
+            if let Some(refusal) = response.extensions().get::<Refusal>() {
+                if let Some(limit) = refusal.limit {
+                    api.limit_hit(limit, &caller);
+                }
+                if matches!(refusal.code, ReplyCode::Invalid | ReplyCode::TooLarge) {
+                    api.refused(refusal.code, &caller, None);
+                }
             }
             response
         }

@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::{ConnectInfo, Path, Request, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -22,6 +22,7 @@ use tidings_adapters::websocket::UpgradeRefused;
 use tidings_adapters::{events, quic, tcp, websocket};
 use tidings_client::{Connector, Trust};
 use tidings_engine::ids::Time;
+use tidings_engine::limits::Limits;
 use tidings_wire::Hello;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -48,6 +49,9 @@ pub struct Recorder {
     /// Frames without end wait to be sent.
     pub floods: AtomicBool,
     pub timeout: Mutex<Option<Time>>,
+    pub limits: Mutex<Limits>,
+    /// Whether the address of a connection that has shown a good token has room for one more.
+    pub crowded: AtomicBool,
 }
 
 /// How many tickets are out.
@@ -98,6 +102,8 @@ pub fn recorder() -> (Arc<Recorder>, mpsc::UnboundedReceiver<Told>) {
         places: Arc::default(),
         floods: AtomicBool::new(false),
         timeout: Mutex::default(),
+        limits: Mutex::default(),
+        crowded: AtomicBool::new(false),
     };
     (Arc::new(recorder), heard)
 }
@@ -146,6 +152,14 @@ impl Gateway for Recorder {
         self.admissions.lock().push(*asked);
         let refused = *self.refuse.lock();
         refused.map_or_else(|| Ok(self.ticket()), Err)
+    }
+
+    fn limits(&self) -> Arc<Limits> {
+        Arc::new(*self.limits.lock())
+    }
+
+    fn known(&self, _: &Ticket) -> Result<(), Refused> {
+        if self.crowded.load(Ordering::SeqCst) { Err(Refused::TooMany) } else { Ok(()) }
     }
 
     fn origin_allowed(&self, peer: &Peer) -> bool {
@@ -306,6 +320,7 @@ impl Drop for Server {
 
 fn router(host: Host<Recorder>) -> Router {
     let websocket_host = host.clone();
+    let recorder = Arc::clone(&host.gateway);
     let connect = move |ConnectInfo(address): ConnectInfo<SocketAddr>, request: Request| async move {
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let peer = Peer {
@@ -334,6 +349,25 @@ fn router(host: Host<Recorder>) -> Router {
         .route(websocket::PATH, any(connect))
         .route(events::PATH, any(follow))
         .route("/", any(|| async { Response::new("hello".to_owned()) }))
+        .route("/token/{word}", any(token))
+        .with_state(recorder)
+}
+
+/// `good` or `bad`, as a request whose token is one.
+async fn token(
+    Path(word): Path<String>,
+    Shared(recorder): Shared<Arc<Recorder>>,
+    request: Request,
+) -> Response<String> {
+    let place = request.extensions().get::<ConnectionPlace<Ticket>>().unwrap();
+    match word.as_str() {
+        "good" if place.known(recorder.as_ref()).is_ok() => Response::new("known".to_owned()),
+        "good" => Response::new("crowded".to_owned()),
+        _ => {
+            place.refused(2);
+            Response::new("refused".to_owned())
+        }
+    }
 }
 
 fn status(refused: &UpgradeRefused) -> StatusCode {

@@ -1,18 +1,18 @@
 //! Every no is a problem, tells what is wrong and nothing of ours.
 
 use super::fake::KNOWN;
-use super::{ADA, Assets, SERVICE, ask, assets, call, fake, request, site};
+use super::{ADA, Answer, Assets, SERVICE, ask, assets, call, fake, request, site};
 use axum::body::{Body, HttpBody as _};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use tidings_engine::command::Outcome;
 use tidings_engine::ids::Position;
-use tidings_engine::limits::{HTTP_BODY_BYTES_MAX, TOKEN_BYTES_MAX};
+use tidings_engine::limits::{HTTP_BODY_BYTES_MAX, HTTP_OPEN_BODY_BYTES_MAX, Limit, TOKEN_BYTES_MAX};
 use tidings_engine::rejection::Rejection;
 
 const PUBLISH: &str = "/v1/notifications";
 
-async fn publish_raw(content_type: &str, body: Body) -> super::Answer {
+async fn publish_raw(content_type: &str, body: Body) -> Answer {
     let fake = fake();
     let mut asked = request("POST", PUBLISH).header("authorization", format!("Bearer {SERVICE}"));
     if let Some(bytes) = body.size_hint().exact() {
@@ -76,6 +76,22 @@ async fn a_body_may_have_its_most_bytes_and_not_one_more() {
     let chunks: Vec<Result<Vec<u8>, Infallible>> = chunks;
     let untold = publish_raw("application/json", Body::from_stream(futures_util::stream::iter(chunks))).await;
     assert_eq!((untold.status.as_u16(), untold.code().as_str()), (413, "too_large"));
+}
+
+#[tokio::test]
+async fn a_body_of_somebody_unknown_may_have_4_kib_and_not_one_byte_more() {
+    let fake = fake();
+    let site = site(&fake, assets());
+    let with_bytes = |count: usize| {
+        let text = |name: String| format!(r#"{{"tenant":"acme","user":"{name}"}}"#);
+        text("u".repeat(count - text(String::new()).len()))
+    };
+    for (count, status) in [(HTTP_OPEN_BODY_BYTES_MAX, 200), (HTTP_OPEN_BODY_BYTES_MAX + 1, 413)] {
+        let asked = request("POST", "/dev/token").header("content-type", "application/json");
+        let answer = ask(&site, asked.body(Body::from(with_bytes(count))).unwrap()).await;
+        assert_eq!(answer.status, status, "{count} bytes");
+    }
+    assert_eq!(*fake.limits_hit.lock(), [Limit::HttpOpenBodyBytesMax]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +164,7 @@ async fn each_rejection_has_its_status_and_says_when_to_return() {
     let cases: [(Rejection, u16, Option<&str>); 8] = [
         (Rejection::Snoozed, 409, None),
         (Rejection::IdempotencyConflict, 422, None),
-        (Rejection::RateLimited { retry_after_ms: 2_001 }, 429, Some("3")),
+        (Rejection::RateLimited { limit: Limit::CommandsPerSecond, retry_after_ms: 2_001 }, 429, Some("3")),
         (Rejection::OutcomeUnknown, 500, None),
         (Rejection::Internal, 500, None),
         (Rejection::Overloaded, 503, Some("1")),
@@ -166,6 +182,32 @@ async fn each_rejection_has_its_status_and_says_when_to_return() {
     }
     let hasty = call(&fake(), "acme/hasty/user", "GET", "/v1/inbox/notifications", None).await;
     assert_eq!((hasty.status.as_u16(), hasty.header("retry-after")), (429, Some("3")));
+}
+
+/// `limit`, `remaining`, `reset` and `policy`.
+fn rates(answer: &Answer) -> [Option<&str>; 4] {
+    ["limit", "remaining", "reset", "policy"].map(|name| answer.header(&format!("ratelimit-{name}")))
+}
+
+#[tokio::test]
+async fn every_answer_to_somebody_known_tells_what_is_left_of_the_rate() {
+    let fake = fake();
+    let some = [Some("41"), Some("40"), Some("1"), Some("41;w=3")];
+    for (method, path, status) in [
+        ("GET", "/v1/inbox/notifications", 200),
+        ("GET", "/v1/inbox/notifications?colour=1", 400),
+        ("GET", "/v1/audit/verify", 403),
+        ("POST", "/v1/inbox/notifications/read", 204),
+        ("PATCH", "/v1/inbox/notifications/nobody/read", 404),
+    ] {
+        let answer = call(&fake, ADA, method, path, None).await;
+        assert_eq!((answer.status.as_u16(), rates(&answer)), (status, some), "{method} {path}");
+    }
+    let over = call(&fake, "acme/hasty/user", "GET", "/v1/inbox/notifications", None).await;
+    assert_eq!(rates(&over), [Some("41"), Some("0"), Some("3"), Some("41;w=3")]);
+    assert_eq!(rates(&call(&fake, "nobody", "GET", "/v1/inbox/notifications", None).await), [None; 4]);
+    assert_eq!(rates(&call(&fake, ADA, "GET", "/healthz", None).await), [None; 4]);
+    assert_eq!(*fake.limits_hit.lock(), [Limit::CommandsPerSecond]);
 }
 
 #[tokio::test]

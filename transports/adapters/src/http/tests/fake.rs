@@ -3,7 +3,8 @@
 use crate::carrier::{CarrierEnd, Close, FrameFault, StreamKind};
 use crate::gateway::{Admission, Gateway, Peer, Protocol, Refused};
 use crate::http::{
-    AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Caller, Question, Reached, Reading, Work,
+    AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Authenticated, Caller, Question, Reached, Reading,
+    Work,
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -14,6 +15,8 @@ use tidings_engine::command::{Answer, Command, Done, Outcome, Request};
 use tidings_engine::grant::{Grant, Role};
 use tidings_engine::ids::{Position, Time};
 use tidings_engine::keys::{Keys, StreamKind as Stream};
+use tidings_engine::limits::Limit;
+use tidings_engine::rate::{Allowance, RateLimit};
 use tidings_engine::rejection::Rejection;
 use tidings_engine::tickets::IssuedTicket;
 use tidings_wire::{Counts, Item, Receipt};
@@ -41,6 +44,7 @@ pub(super) struct Fake {
     pub(super) managed: Mutex<Vec<AccessQuestion>>,
     pub(super) tokens: Mutex<Vec<Option<String>>>,
     pub(super) callers: Mutex<Vec<Caller>>,
+    pub(super) limits_hit: Mutex<Vec<Limit>>,
     pub(super) requests: AtomicU64,
 }
 
@@ -59,6 +63,7 @@ impl Fake {
             managed: Mutex::default(),
             tokens: Mutex::default(),
             callers: Mutex::default(),
+            limits_hit: Mutex::default(),
             requests: AtomicU64::new(0),
         }
     }
@@ -110,16 +115,25 @@ impl Api for Fake {
     }
 
     /// A token is `TENANT/SUBJECT/ROLE`.
-    async fn authenticate(&self, token: Option<&str>, _: Work, caller: &Caller) -> Result<Arc<Grant>, Rejection> {
+    async fn authenticate(&self, token: Option<&str>, _: Work, caller: &Caller) -> Authenticated {
         self.tokens.lock().push(token.map(str::to_owned));
         self.callers.lock().push(caller.clone());
-        let parts: Vec<_> = token.ok_or(Rejection::Unauthenticated)?.split('/').collect();
-        let [tenant, subject, role] = parts[..] else { return Err(Rejection::Unauthenticated) };
+        let parts: Vec<_> = token.unwrap_or_default().split('/').collect();
+        let (&[tenant, subject, _], Some(role)) = (&parts[..], parts.last().and_then(|role| Role::of(role))) else {
+            return Rejection::Unauthenticated.into();
+        };
+        let allowed = |remaining, full_in_ms| {
+            Some(Allowance { limit: RateLimit { per_second: 20, burst: 41 }, remaining, full_in_ms })
+        };
         if subject == "hasty" {
-            return Err(Rejection::RateLimited { retry_after_ms: 2_001 });
+            let rejection = Rejection::RateLimited { limit: Limit::CommandsPerSecond, retry_after_ms: 2_001 };
+            return Authenticated { verdict: Err(rejection), allowance: allowed(0, 2_050) };
         }
-        let role = Role::of(role).ok_or(Rejection::Unauthenticated)?;
-        Ok(Arc::new(self.grant(tenant, subject, vec![role])))
+        Authenticated { verdict: Ok(Arc::new(self.grant(tenant, subject, vec![role]))), allowance: allowed(40, 50) }
+    }
+
+    fn limit_hit(&self, limit: Limit, _: &Caller) {
+        self.limits_hit.lock().push(limit);
     }
 
     fn origin_allowed(&self, origin: Option<&str>, _: &Caller) -> bool {
