@@ -24,7 +24,7 @@ const OPERATIONS: &str = include_str!("../../docs/operations.md");
 type Series = &'static [(&'static str, &'static str)];
 
 /// Series that fire each alert, as promtool writes values of one a minute, and the labels that the alert has then.
-const FIRING: [(&str, Series, &str); 19] = [
+const FIRING: [(&str, Series, &str); 21] = [
     ("TidingsDown", &[("up{job=\"tidings\"}", "0x10")], "{\"job\":\"tidings\"}"),
     ("TidingsRestarts", &[("tidings_uptime_seconds", "60 120 1 2 1 2 62 122 182 242 302")], "{}"),
     ("TidingsReadOnly", &[("tidings_read_only", "1x10")], "{}"),
@@ -83,6 +83,15 @@ const FIRING: [(&str, Series, &str); 19] = [
     ("TidingsRedactionStuck", &[("tidings_redaction_backlog_segments", "1x400")], "{}"),
     ("TidingsBlocksThrownAway", &[("tidings_blocks_thrown_away_total", "0 0 1 1 1 1 1 1 1 1 1")], "{}"),
     ("TidingsCertificateExpires", &[("tidings_certificate_expires_seconds", "600000x70")], "{}"),
+    (
+        "TidingsIssuerKeysStale",
+        &[
+            ("tidings_issuer_loads_total{issuer=\"https://id.example\",outcome=\"failed\"}", "0+2x20"),
+            ("tidings_issuer_loads_total{issuer=\"https://id.example\",outcome=\"loaded\"}", "7x20"),
+        ],
+        "{\"issuer\":\"https://id.example\"}",
+    ),
+    ("TidingsReloadRefused", &[("tidings_reload_refused", "1x20")], "{}"),
 ];
 
 /// One alert as it stands in the file.
@@ -175,6 +184,12 @@ fn every_alert_fires_on_its_series_and_promtool_would_say_if_it_did_not() {
     // The same alert on series that are in order.
     let quiet = promtool_test(&alerts[2], &owned(&[("tidings_read_only", "0x10")]), &json!({}));
     assert!(run(folder.path(), &[quiet]).is_err());
+    // Keys that failed to load and were loaded since are no cause for alarm.
+    let (stale, (_, series, labels)) =
+        alerts.iter().zip(&FIRING).find(|(alert, _)| alert.name == "TidingsIssuerKeysStale").unwrap();
+    let recovered = [owned(&series[..1]), vec![(series[1].0.to_owned(), "7x8 8x20".to_owned())]].concat();
+    let recovered = promtool_test(stale, &recovered, &serde_json::from_str(labels).unwrap());
+    assert!(run(folder.path(), &[recovered]).is_err());
 }
 
 #[test]
