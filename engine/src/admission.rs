@@ -40,6 +40,10 @@ pub enum ComesFrom {
     /// A trusted proxy, for clients that are counted one by one when they are known. It is held to the limits of the node
     /// alone, and never counts as unauthenticated.
     Proxy,
+    /// One request of a client at this address, which a trusted proxy brings: it counts as a connection does, for as long as it is
+    /// being answered. Its handshake is given back when it shows a good token, since a proxy keeps connections and a client at
+    /// home would have made one for many requests.
+    Request(IpAddr),
     /// A client whose address a trusted proxy hides: all of the node's limits hold, and none of an address.
     BehindProxy,
 }
@@ -127,6 +131,7 @@ struct Ticket {
     /// Where it is; `None` for a proxy, and for whom a proxy hides.
     address: Option<Neighbourhood>,
     is_proxy: bool,
+    is_request: bool,
     holder: Holder,
 }
 
@@ -203,7 +208,9 @@ impl Admission {
             return Err(Refusal::NodeFull(Limit::NodeUnauthenticatedMax));
         }
         let address = match from {
-            ComesFrom::Address(address) => Some(self.admit_address(Neighbourhood::of(address), now)?),
+            ComesFrom::Address(address) | ComesFrom::Request(address) => {
+                Some(self.admit_address(Neighbourhood::of(address), now)?)
+            }
             ComesFrom::Proxy | ComesFrom::BehindProxy => None,
         };
         if !is_proxy {
@@ -214,7 +221,8 @@ impl Admission {
         }
         let id = self.next_ticket;
         self.next_ticket += 1;
-        self.tickets.insert(id, Ticket { address, is_proxy, holder: Holder::Unknown });
+        let is_request = matches!(from, ComesFrom::Request(_));
+        self.tickets.insert(id, Ticket { address, is_proxy, is_request, holder: Holder::Unknown });
         Ok(TicketId(id))
     }
 
@@ -234,7 +242,7 @@ impl Admission {
         Ok(address)
     }
 
-    /// Counts an HTTP connection on which a good token was shown no longer as unauthenticated. Again does nothing.
+    /// Counts an HTTP connection or request that has shown a good token no longer as unauthenticated. Again does nothing.
     ///
     /// # Errors
     /// The address holds as many as it may; the connection still counts as unauthenticated until it is released.
@@ -243,13 +251,16 @@ impl Admission {
         if held.holder != Holder::Unknown {
             return Ok(());
         }
-        let (address, is_proxy) = (held.address, held.is_proxy);
+        let (address, is_proxy, is_request) = (held.address, held.is_proxy, held.is_request);
         if let Some(address) = address {
             if count(&self.address_authenticated, &address) >= self.limits.node().address_connections_max {
                 return Err(NoPlace::TooMany(Limit::AddressConnectionsMax));
             }
             subtract(&mut self.address_unauthenticated, address);
             add(&mut self.address_authenticated, address);
+            if is_request && let Some(rate) = self.handshakes.own(&address) {
+                rate.give_back(self.limits.node().handshakes());
+            }
         }
         held.holder = Holder::Known;
         self.unauthenticated -= u32::from(!is_proxy);
@@ -284,7 +295,7 @@ impl Admission {
 
     /// Gives a place back. Once is enough; again does nothing.
     pub fn release(&mut self, ticket: TicketId) {
-        let Some(Ticket { address, is_proxy, holder }) = self.tickets.remove(&ticket.0) else { return };
+        let Some(Ticket { address, is_proxy, holder, .. }) = self.tickets.remove(&ticket.0) else { return };
         let of_address = match holder {
             Holder::Unknown => {
                 self.unauthenticated -= u32::from(!is_proxy);

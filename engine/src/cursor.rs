@@ -5,6 +5,9 @@ use crate::keys::{Keys, TenantTag};
 
 const CURSOR_BYTES: usize = 1 + 8 + 8 + 4 + 8;
 
+/// Characters of every cursor's text: its bytes and the seal's sixteen, in base64.
+pub(crate) const CURSOR_CHARACTERS: usize = (CURSOR_BYTES + 16).div_ceil(3) * 4;
+
 /// What a cursor is for. One kind is not taken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CursorKind {
@@ -67,7 +70,7 @@ impl Cursor {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursor, CursorKind, Keys, Position};
+    use super::{CURSOR_CHARACTERS, Cursor, CursorKind, Keys, Position};
 
     #[test]
     fn a_cursor_comes_back_as_it_left() {
@@ -75,7 +78,8 @@ mod tests {
         let tenant = keys.tenant_tag("acme");
         let cursor =
             Cursor { kind: CursorKind::Page, epoch: 3, position: Position(9), chain: [1, 2, 3, 4], place: u64::MAX };
-        assert_eq!(Cursor::open(&keys, tenant, &cursor.seal(&keys, tenant)), Some(cursor));
+        let text = cursor.seal(&keys, tenant);
+        assert_eq!((Cursor::open(&keys, tenant, &text), text.len()), (Some(cursor), CURSOR_CHARACTERS));
         assert_eq!(Cursor::open(&keys, keys.tenant_tag("other"), &cursor.seal(&keys, tenant)), None);
     }
 }

@@ -107,6 +107,11 @@ impl Rate {
         Ok(())
     }
 
+    /// Gives back one that was taken. Never makes more of it than a burst.
+    pub fn give_back(&mut self, limit: RateLimit) {
+        self.empty_at = self.empty_at.saturating_sub(limit.interval());
+    }
+
     /// What is left.
     #[must_use]
     pub fn allowance(self, limit: RateLimit, now: Time) -> Allowance {
@@ -163,6 +168,18 @@ mod tests {
         assert_eq!(rate.take_many(10, LIMIT, NOW), Ok(()));
         assert_eq!(rate.take_many(1, LIMIT, NOW), Err(Denied::Wait(50)));
         assert_eq!(rate.take_many(0, LIMIT, NOW), Ok(()));
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_is_never_more_than_a_burst() {
+        let mut rate = Rate::default();
+        rate.take_many(40, LIMIT, NOW).unwrap();
+        rate.give_back(LIMIT);
+        assert_eq!((rate.take(LIMIT, NOW), rate.take(LIMIT, NOW)), (Ok(()), Err(50)));
+        let later = NOW.plus(10_000);
+        rate.give_back(LIMIT);
+        assert_eq!(rate.allowance(LIMIT, later).remaining, 40);
+        assert_eq!((rate.take_many(40, LIMIT, later), rate.take(LIMIT, later)), (Ok(()), Err(50)));
     }
 
     #[test]

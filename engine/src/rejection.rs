@@ -14,6 +14,14 @@ pub enum Rejection {
         /// What is wrong, as the end of a sentence.
         what: String,
     },
+    /// A text is no cursor that the caller's tenant was ever given: another tenant's, or made up. Told as [`Self::Invalid`].
+    #[error("{field} {what}")]
+    ForeignCursor {
+        /// The field, as the wire names it.
+        field: &'static str,
+        /// What is wrong, as the end of a sentence.
+        what: &'static str,
+    },
     /// Something is larger than its limit.
     #[error("{field} is {found} {unit}, at most {allowed} are allowed")]
     TooLarge {
@@ -73,7 +81,7 @@ impl Rejection {
     #[must_use]
     pub const fn code(&self) -> ReplyCode {
         match self {
-            Self::Invalid { .. } => ReplyCode::Invalid,
+            Self::Invalid { .. } | Self::ForeignCursor { .. } => ReplyCode::Invalid,
             Self::TooLarge { .. } => ReplyCode::TooLarge,
             Self::Unauthenticated => ReplyCode::Unauthenticated,
             Self::Forbidden => ReplyCode::Forbidden,

@@ -19,6 +19,7 @@ use tidings_engine::cursor::Cursor;
 use tidings_engine::grant::{Grant, Right};
 use tidings_engine::ids::Time;
 use tidings_engine::rejection::Rejection;
+use tidings_engine::request::Page;
 use tidings_engine::session::{Input, Output, SecurityEvent, Session, Stream};
 use tidings_wire::{CloseCode, InboxName};
 use tokio::sync::Notify;
@@ -235,10 +236,7 @@ impl Driven {
                     connection.session.lock().handle(Input::Replied { id, stream, result }, now);
                 }
             },
-            Output::Fetch { id, stream, inbox, page } => {
-                let connection = Arc::clone(connection);
-                server.inbox.send(Work::Fetch { connection, id, stream, inbox, page });
-            }
+            Output::Fetch { id, stream, inbox, page } => self.fetch(id, stream, inbox, page, now),
             Output::Delivered { grant, up_to } => {
                 server.inbox.send(Work::Delivered { server: Arc::downgrade(server), grant, up_to });
             }
@@ -271,6 +269,14 @@ impl Driven {
             connection.give(Input::Observed(outcome.map(|_| ())));
         });
         self.0.server.writer_submit(Job { request, reply });
+    }
+
+    fn fetch(&self, id: String, stream: Stream, inbox: InboxName, page: Box<Page>, now: Time) {
+        if page.names_foreign() {
+            self.0.server.security.cross_tenant(&self.0.who(), "notification", now);
+        }
+        let connection = Arc::clone(&self.0);
+        self.0.server.inbox.send(Work::Fetch { connection, id, stream, inbox, page });
     }
 
     fn command(&self, id: String, stream: Stream, request: Request, now: Time) {

@@ -2,6 +2,9 @@
 
 mod discovery;
 mod in_force;
+mod places;
+
+pub use places::Ticket;
 
 use crate::auditing::{Auditing, Recorder};
 use crate::checkpoints::Checkpoints;
@@ -14,7 +17,7 @@ use crate::issuers::Issuers;
 use crate::observed::Observed;
 use crate::origins::Origins;
 use crate::receipt::Receipts;
-use crate::security_log::{Refused as Why, SecurityLog, Who, count_hit};
+use crate::security_log::{Refused as Why, SecurityLog, Who};
 use crate::sessions::Sessions;
 use crate::statistics::Statistics;
 use crate::verifier::Trusted;
@@ -29,9 +32,10 @@ use std::sync::{Arc, Weak};
 use tidings_adapters::carrier::CarrierKind;
 use tidings_adapters::gateway::{Admission as Asked, Gateway, Peer, Refused};
 use tidings_adapters::http::{
-    AccessQuestion, Api, AuditAnswer, AuditQuestion, Authenticated, Caller, Question, Reached, Reading, Work as Kind,
+    AccessQuestion, Api, AuditAnswer, AuditQuestion, Authenticated, Caller, Foreign, Question, Reached, Reading,
+    Work as Kind,
 };
-use tidings_engine::admission::{Admission, NoPlace, Refusal, RequestKind, TicketId};
+use tidings_engine::admission::{Admission, RequestKind};
 use tidings_engine::command::{Command, Outcome, Request};
 use tidings_engine::cursor::{Cursor, CursorKind};
 use tidings_engine::drain::{Drain, DrainSettings};
@@ -115,28 +119,6 @@ pub struct Server {
     pub(crate) observed: Mutex<Observed>,
     /// Whoever this is behind: connections hold the server.
     own: Weak<Self>,
-}
-
-/// A place of a connection, given back when the last copy is dropped.
-#[derive(Clone)]
-pub struct Ticket(Arc<Place>);
-
-struct Place {
-    id: TicketId,
-    admission: Arc<Mutex<Admission>>,
-}
-
-impl Ticket {
-    /// Its name for the admission.
-    pub(crate) fn id(&self) -> TicketId {
-        self.0.id
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.admission.lock().release(self.id);
-    }
 }
 
 impl Server {
@@ -274,27 +256,11 @@ impl Gateway for Server {
     }
 
     fn admit(&self, asked: &Asked) -> Result<Ticket, Refused> {
-        // What is asked over HTTP is answered to the end; only sessions would be cut off.
-        if let Some(retry_after_ms) = self.leaves_in_ms()
-            && asked.carrier != CarrierKind::Http
-        {
-            return Err(Refused::Leaving { retry_after_ms });
-        }
-        let now = clock::now();
-        let admitted = self.admission.lock().admit_from(asked.comes_from, now);
-        match admitted {
-            Ok(id) => {
-                metrics::counter!("tidings_handshakes_total", "carrier" => asked.carrier.name()).increment(1);
-                Ok(Ticket(Arc::new(Place { id, admission: Arc::clone(&self.admission) })))
-            }
-            Err(refusal) => {
-                self.security.not_admitted(&Who::stranger(asked.address, asked.carrier), refusal, now);
-                Err(match refusal {
-                    Refusal::NodeFull(_) => Refused::Full,
-                    _ => Refused::TooMany,
-                })
-            }
-        }
+        self.place(asked)
+    }
+
+    fn stands_in(&self, asked: &Asked) -> Result<(), Refused> {
+        self.lends_to(asked)
     }
 
     fn limits(&self) -> Arc<Limits> {
@@ -302,12 +268,7 @@ impl Gateway for Server {
     }
 
     fn known(&self, ticket: &Ticket) -> Result<(), Refused> {
-        self.admission.lock().known(ticket.id()).map_err(|no_place| {
-            if let NoPlace::TooMany(limit) = no_place {
-                count_hit(limit);
-            }
-            Refused::TooMany
-        })
+        self.keeps(ticket)
     }
 
     fn origin_allowed(&self, peer: &Peer) -> bool {
@@ -388,8 +349,12 @@ impl Api for Server {
         self.security.request_refused(&Who::caller(caller).with(grant), code, code.word(), clock::now());
     }
 
-    fn foreign(&self, caller: &Caller, grant: &Grant) {
-        self.security.cross_tenant(&Who::caller(caller).with(Some(grant)), "notification", clock::now());
+    fn foreign(&self, what: Foreign, caller: &Caller, grant: &Grant) {
+        let what = match what {
+            Foreign::Notification => "notification",
+            Foreign::Cursor => "cursor",
+        };
+        self.security.cross_tenant(&Who::caller(caller).with(Some(grant)), what, clock::now());
     }
 
     async fn submit(&self, request: Request) -> Outcome {

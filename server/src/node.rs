@@ -370,10 +370,15 @@ fn proxies(config: &Config) -> Proxies {
     Proxies { trusted: Arc::new(config.trusted()), protocol }
 }
 
-/// Every client of a developer has the same address.
+/// Every client of a developer has the same address. What is set to anything but the default stays.
 pub(crate) fn widen(limits: &mut Limits) {
-    limits.address_handshakes_per_second = limits.address_handshakes_per_second.max(DEV_HANDSHAKES_PER_SECOND);
-    limits.address_unauthenticated_max = limits.address_unauthenticated_max.max(limits.node_unauthenticated_max);
+    let usual = Limits::default();
+    if limits.address_handshakes_per_second == usual.address_handshakes_per_second {
+        limits.address_handshakes_per_second = DEV_HANDSHAKES_PER_SECOND;
+    }
+    if limits.address_unauthenticated_max == usual.address_unauthenticated_max {
+        limits.address_unauthenticated_max = limits.node_unauthenticated_max.max(usual.address_unauthenticated_max);
+    }
 }
 
 /// Everything that is listened on.

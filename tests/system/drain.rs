@@ -166,8 +166,9 @@ async fn a_leaving_server_refuses_newcomers_and_says_when_to_come_again() {
     let server = launch.start().await;
     let signer = Signer::dev(&data);
     let mut followers = Vec::new();
-    for name in ["ada", "bob", "cleo", "dora"] {
-        let token = signer.token("acme", name, "user");
+    // One a second: far more seconds than what follows takes.
+    for number in 0..30 {
+        let token = signer.token("acme", &format!("u{number}"), "user");
         followers.push(Conversation::follow(&server.addresses, CARRIERS[0], &token, InboxName::Me).await.0);
     }
     server.terminate();

@@ -104,6 +104,39 @@ async fn the_address_that_a_trusted_proxy_tells_reaches_log_and_limits_and_no_ot
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn requests_that_a_trusted_proxy_brings_count_for_their_client_unless_they_show_a_good_token() {
+    const ATTEMPTS: usize = 200;
+
+    let world = World::begin("trusted_proxies = [\"127.0.0.2\"]\n[limits]\naddress_handshakes_per_second = 1\n").await;
+    let asked = |client: &str, token: &str| {
+        let head = format!("X-Forwarded-For: {client}\r\nAuthorization: Bearer {token}\r\nConnection: close");
+        let bytes = String::from_utf8(asking(b"", "/v1/inbox/notifications")).unwrap();
+        bytes.replace("Connection: close", &head)
+    };
+    let status = async |client: &str, token: &str| {
+        let answer = world.answer("127.0.0.2", asked(client, token).as_bytes()).await;
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    for _ in 0..10 {
+        assert_eq!(status("203.0.113.5", &world.ada).await, "200");
+    }
+    // Tokens are tried: each costs a handshake of its client, as a connection would.
+    let from = world.server.log.count();
+    let mut answers = Vec::new();
+    while answers.len() < ATTEMPTS && answers.last().is_none_or(|last| last == "401") {
+        answers.push(status("203.0.113.5", "nothing").await);
+    }
+    assert_eq!((answers[0].as_str(), answers.last().unwrap().as_str()), ("401", "429"), "{answers:?}");
+    let line = world.server.log.find("refusal", from, |line| line.contains("\"reason\":\"address_handshakes\"")).await;
+    assert!(line.contains("203.0.113.0/24"), "{line}");
+    // Others are not held up, nor is the proxy itself.
+    assert_eq!(status("198.51.100.7", "nothing").await, "401");
+    for _ in 0..5 {
+        assert!(world.answer("127.0.0.2", &asking(b"", "/healthz")).await.starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn discovery_and_hsts_follow_a_trusted_proxy_alone() {
     let world = World::begin("trusted_proxies = [\"127.0.0.2\"]\n").await;
     let said = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: notify.example\r\nConnection: close";

@@ -172,11 +172,22 @@ async fn what_is_foreign_is_told(world: &mut World, transport: Transport) {
     world.secrets.extend([other, beginning.cursor.clone()]);
     let opened = Conversation::open(&world.server.addresses, transport, &token, None);
     let mut session = sure("welcome", opened).await.unwrap();
-    let from = Some(beginning.cursor);
+    let from = Some(beginning.cursor.clone());
     let asked = ClientFrame::Subscribe { id: "1".into(), inbox: InboxName::Me, from };
     sure("reply", session.ask(&asked, "1")).await.unwrap();
     let is_hers = |line: &Value| line["carrier"] == carrier && line["subject"] == "ada";
     world.line("cross_tenant", |line| is_hers(line) && line["what"] == "cursor").await;
+    // The same where it is to begin a page, as is an id.
+    let (paging, pages) =
+        (world.token("ida", "user"), |line: &Value| line["carrier"] == carrier && line["subject"] == "ida");
+    let opened = Conversation::open(&world.server.addresses, transport, &paging, None);
+    let mut pager = sure("welcome", opened).await.unwrap();
+    for (after, what) in [(beginning.cursor, "cursor"), (id.clone(), "notification")] {
+        let query = PageQuery { after: Some(after), ..PageQuery::default() };
+        let fetch = ClientFrame::Fetch(Fetch { id: "1".into(), inbox: InboxName::Me, query });
+        sure("reply", pager.ask(&fetch, "1")).await.unwrap();
+        world.line("cross_tenant", |line| pages(line) && line["what"] == what).await;
+    }
     let mark = json!({"type": "command", "id": "2", "command": "mark_read", "notifications": [id]});
     session.client().send_text(mark.to_string()).await.unwrap();
     world.line("cross_tenant", |line| is_hers(line) && line["what"] == "notification").await;
@@ -228,6 +239,12 @@ async fn requests_are_refused(world: &mut World) {
     world.line("refused", |line| line["carrier"] == "http" && line["reason"] == "invalid").await;
     ada.ask("PATCH", &format!("{NOTIFICATIONS}/{}/read", "v".repeat(26)), None, 404).await;
     world.line("cross_tenant", |line| line["carrier"] == "http" && line["what"] == "notification").await;
+    let ida = world.caller("ida", "user");
+    for (after, status, what) in [("v".repeat(60), 400, "cursor"), ("v".repeat(26), 404, "notification")] {
+        ida.ask("GET", &format!("{NOTIFICATIONS}?after={after}"), None, status).await;
+        let is_it = |line: &Value| line["carrier"] == "http" && line["subject"] == "ida" && line["what"] == what;
+        world.line("cross_tenant", is_it).await;
+    }
 }
 
 async fn a_session_is_revoked(world: &mut World) {

@@ -1,11 +1,11 @@
 //! The promise: at any interleaving, and whatever the clock does, no limit is exceeded and no count leaks.
 
 use super::tests::{NOW, address, grant};
-use super::{Admission, NoPlace, Refusal, RequestKind, TicketId};
+use super::{Admission, ComesFrom, NoPlace, Refusal, RequestKind, TicketId};
 use crate::ids::Time;
 use crate::limits::{Limit, LimitSet, Limits};
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 fn limits() -> Limits {
@@ -32,7 +32,7 @@ const RATES_MAX: usize = 2;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Admit { address: u8 },
+    Admit { address: u8, is_request: bool },
     Known { place: usize },
     Authenticate { place: usize, tenant: u8, user: u8 },
     Release { place: usize },
@@ -46,7 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
     // A user is of one tenant: 0 to 2 of the first, 10 to 12 of the other.
     let user = || (0_u8..2, 0_u8..3).prop_map(|(tenant, user)| (tenant, tenant * 10 + user));
     prop_oneof![
-        4 => (0_u8..4).prop_map(|address| Step::Admit { address }),
+        4 => ((0_u8..4), any::<bool>()).prop_map(|(address, is_request)| Step::Admit { address, is_request }),
         1 => (0_usize..8).prop_map(|place| Step::Known { place }),
         4 => ((0_usize..8), user()).prop_map(|(place, (tenant, user))| Step::Authenticate { place, tenant, user }),
         2 => (0_usize..8).prop_map(|place| Step::Release { place }),
@@ -68,6 +68,8 @@ enum Of {
 #[derive(Default)]
 struct Model {
     places: Vec<(TicketId, u8, Of)>,
+    /// Those of them that are requests: a handshake comes back when they are known.
+    requests: HashSet<TicketId>,
     taken: HashMap<(&'static str, u8), u64>,
     forward_ms: u64,
 }
@@ -116,6 +118,15 @@ impl Model {
         verdicts.into_iter().find(|(over, _)| *over).map_or(Ok(()), |(_, limit)| Err(NoPlace::TooMany(limit)))
     }
 
+    fn becomes(&mut self, place: usize, of: Of) {
+        let (ticket, from, before) = &mut self.places[place];
+        if std::mem::replace(before, of) == Of::Nobody && self.requests.contains(ticket) {
+            // As if it had never been taken; less can have come back, where the address has no entry of its own.
+            let taken = self.taken.entry(("handshakes", *from)).or_default();
+            *taken = taken.saturating_sub(1);
+        }
+    }
+
     /// Counts what was taken and says whether that is within burst and rate.
     fn takes(&mut self, what: &'static str, whose: u8, count: u32, burst: u64, per_second: u64) -> bool {
         let taken = self.taken.entry((what, whose)).or_default();
@@ -138,12 +149,12 @@ impl World {
         };
         let held = self.model.places.get(place).copied();
         match (step, held) {
-            (Step::Admit { address: from }, _) => self.admit(from)?,
+            (Step::Admit { address: from, is_request }, _) => self.admit(from, is_request)?,
             (Step::Known { .. }, Some((ticket, from, Of::Nobody))) => {
                 let expected = self.model.keeps(from, Of::Nobody, Of::Somebody);
                 prop_assert_eq!(self.admission.known(ticket), expected);
                 if expected.is_ok() {
-                    self.model.places[place].2 = Of::Somebody;
+                    self.model.becomes(place, Of::Somebody);
                 }
             }
             (Step::Known { .. }, Some((ticket, ..))) => prop_assert_eq!(self.admission.known(ticket), Ok(())),
@@ -153,7 +164,7 @@ impl World {
                 let expected = if is_session { Ok(()) } else { self.model.keeps(from, before, wanted) };
                 prop_assert_eq!(self.admission.authenticated(ticket, &grant(tenant, user)), expected);
                 if expected.is_ok() && !is_session {
-                    self.model.places[place].2 = wanted;
+                    self.model.becomes(place, wanted);
                 }
             }
             (Step::Release { .. }, Some((ticket, ..))) => {
@@ -177,11 +188,13 @@ impl World {
         self.agree()
     }
 
-    fn admit(&mut self, from: u8) -> Result<(), TestCaseError> {
-        let admitted = self.admission.admit(address(from), self.now);
+    fn admit(&mut self, from: u8, is_request: bool) -> Result<(), TestCaseError> {
+        let comes = if is_request { ComesFrom::Request(address(from)) } else { ComesFrom::Address(address(from)) };
+        let admitted = self.admission.admit_from(comes, self.now);
         match (admitted, self.model.admits(from)) {
             (Ok(ticket), None) => {
                 self.model.places.push((ticket, from, Of::Nobody));
+                self.model.requests.extend(is_request.then_some(ticket));
                 prop_assert!(self.model.takes("handshakes", from, 1, 5, 5));
             }
             (Err(Refusal::TooManyHandshakes { retry_after_ms }), _) => {

@@ -67,6 +67,11 @@ impl<K: Eq + Hash, R: Forgettable> Rates<K, R> {
         }
     }
 
+    /// The entry of a key, if it has one of its own.
+    pub(super) fn own(&mut self, key: &K) -> Option<&mut R> {
+        self.entries.get_mut(key)
+    }
+
     /// The shared place of a key; `None` where the table was never full.
     fn place(&self, key: &K) -> Option<usize> {
         let hash = self.hasher.hash_one(key) as usize;

@@ -54,6 +54,35 @@ fn unauthenticated_connections_of_an_address_are_bounded_and_a_released_place_is
 }
 
 #[test]
+fn a_request_that_a_proxy_brings_counts_as_a_connection_and_costs_no_handshake_once_it_is_known() {
+    let mut admission = admission(|limits| {
+        limits.address_handshakes_per_second = 2;
+        limits.address_unauthenticated_max = 1;
+        limits.address_connections_max = 2;
+    });
+    let (brought, mut now) = (ComesFrom::Request(address(1)), NOW);
+    for _ in 0..5 {
+        let request = admission.admit_from(brought, now).unwrap();
+        assert_eq!(admission.admit_from(brought, now), Err(too_many(Limit::AddressUnauthenticatedMax)), "one over");
+        assert_eq!(admission.known(request), Ok(()));
+        assert_eq!(admission.known(request), Ok(()), "again gives nothing back");
+        admission.release(request);
+        // The one that was refused has paid.
+        now = now.plus(500);
+    }
+    // Whoever shows no good token pays for each, and is counted with the connections of the address.
+    let late = NOW.plus(10_000);
+    for _ in 0..2 {
+        let request = admission.admit_from(brought, late).unwrap();
+        admission.release(request);
+    }
+    assert_eq!(admission.admit_from(brought, late), Err(Refusal::TooManyHandshakes { retry_after_ms: 500 }));
+    assert_eq!(admission.admit(address(1), late), Err(Refusal::TooManyHandshakes { retry_after_ms: 500 }));
+    assert!(admission.admit_from(ComesFrom::Request(address(2)), late).is_ok());
+    assert!(admission.admit_from(ComesFrom::Proxy, late).is_ok());
+}
+
+#[test]
 fn a_connection_that_has_shown_a_good_token_is_no_longer_an_unauthenticated_one() {
     let mut admission = admission(|limits| limits.address_unauthenticated_max = 1);
     for user in 0..5 {

@@ -1,7 +1,7 @@
 use super::{Consents, Otherwise, Withheld};
 use crate::event::{Channel, Event, Facts, Recorded, Setting};
 use crate::ids::{CommandHash, Position, Revision, StreamId, TenantId, Time};
-use crate::limits::CONSENTS_PERSON_MAX;
+use crate::limits::{CONSENTS_PERSON_MAX, Limit};
 use crate::log::{Envelope, Stored};
 use crate::rejection::Rejection;
 use proptest::prelude::*;
@@ -66,7 +66,8 @@ fn an_erasure_forgets_what_a_person_said_and_makes_room() {
     }
     let room =
         |consents: &Consents, subject, category| consents.has_room(TENANT, subject, Channel::Realtime, Some(category));
-    let too_many = Err(Rejection::TooLarge { field: "consents", found: 65, allowed: 64, unit: "together" });
+    let limit = Limit::ConsentsPersonMax;
+    let too_many = Err(Rejection::TooLarge { limit, field: "consents", found: 65, allowed: 64, unit: "together" });
     assert_eq!(room(&consents, ADA, "one more"), too_many);
     assert_eq!(room(&consents, ADA, "c7"), Ok(()), "what was said may be taken back");
     assert_eq!(room(&consents, BOB, "one more"), Ok(()));

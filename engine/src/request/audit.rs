@@ -1,9 +1,10 @@
 //! What an auditor asks for: who may, which range, which events. The texts are those of query parameters.
 
 use super::fields::name;
+use super::query::cursor;
 use crate::audit::EVENT_TYPES;
 use crate::command::Scope;
-use crate::cursor::{Cursor, CursorKind};
+use crate::cursor::{CURSOR_CHARACTERS, Cursor, CursorKind};
 use crate::grant::{Grant, Right};
 use crate::ids::{Position, StreamId, Time};
 use crate::keys::{Keys, TenantTag};
@@ -227,15 +228,20 @@ impl Asking<'_> {
     }
 
     fn at(&self, field: &'static str, text: &str, scope: &Scope) -> Result<At, Rejection> {
-        let wrong = || Rejection::invalid(field, "is no time and no cursor of this log's changes");
+        let what = "is no time and no cursor of this log's changes";
+        let wrong = || Rejection::invalid(field, what);
         if text.contains(':') {
             return Time::parse(text).map(At::Time).ok_or_else(wrong);
         }
         if text.bytes().all(|byte| byte.is_ascii_digit()) && self.grant.permits(Right::Platform) {
             return text.parse().map(|position| At::Position(Position(position))).map_err(|_| wrong());
         }
-        let cursor = Cursor::open(self.keys, scope_tag(self.keys, self.grant, scope), text);
-        cursor.filter(|cursor| cursor.kind == CursorKind::Changes).map(At::Cursor).ok_or_else(wrong)
+        // A time that is written wrong is no attempt at what is another tenant's.
+        if text.len() != CURSOR_CHARACTERS {
+            return Err(wrong());
+        }
+        let tenant = scope_tag(self.keys, self.grant, scope);
+        cursor(self.keys, tenant, CursorKind::Changes, text, (field, what)).map(At::Cursor)
     }
 }
 

@@ -95,7 +95,10 @@ fn a_place_is_a_time_a_cursor_of_the_tenant_or_for_the_platform_a_position() {
     for text in
         ["", "x", "12:00", &cursor(&keys, "globex", CursorKind::Changes), &cursor(&keys, "acme", CursorKind::Page)]
     {
-        assert_eq!(at(Role::Auditor, text), refused, "{text}");
+        let found = at(Role::Auditor, text);
+        let is_foreign = matches!(found, Err(Rejection::ForeignCursor { .. }));
+        assert_eq!(is_foreign, text == cursor(&keys, "globex", CursorKind::Changes), "{text}");
+        assert_eq!(found.map_err(|no| no.body()), refused.clone().map_err(|no| no.body()), "{text}");
     }
     assert!(at(Role::SuperAdmin, "99999999999999999999").is_err());
 }

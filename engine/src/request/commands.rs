@@ -1,7 +1,8 @@
 use super::fields::{name, within};
+use super::query::cursor;
 use super::{filter, publication};
 use crate::command::{Command, Inbox, Request};
-use crate::cursor::{Cursor, CursorKind};
+use crate::cursor::CursorKind;
 use crate::grant::{Grant, Right};
 use crate::ids::Position;
 use crate::item::{Filter, Mark};
@@ -101,8 +102,8 @@ fn mark_all(keys: &Keys, grant: &Grant, mark: Mark, bulk: &BulkMark) -> Result<C
 }
 
 fn position(keys: &Keys, grant: &Grant, text: &str) -> Result<Position, Rejection> {
-    let cursor = Cursor::open(keys, grant.tenant_tag, text).filter(|cursor| cursor.kind == CursorKind::Changes);
-    cursor.map(|cursor| cursor.position).ok_or_else(|| Rejection::invalid("upTo", "is no cursor of this inbox"))
+    let wrong = ("upTo", "is no cursor of this inbox");
+    cursor(keys, grant.tenant_tag, CursorKind::Changes, text, wrong).map(|cursor| cursor.position)
 }
 
 fn only_read(bulk: BulkMark) -> Result<BulkMark, Rejection> {

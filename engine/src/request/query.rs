@@ -3,7 +3,7 @@ use crate::cursor::{Cursor, CursorKind};
 use crate::grant::Grant;
 use crate::ids::{Position, Time};
 use crate::item::Filter;
-use crate::keys::Keys;
+use crate::keys::{Keys, TenantTag};
 use crate::limits::{Limit, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use crate::rejection::Rejection;
 use serde::Deserialize;
@@ -22,6 +22,14 @@ pub struct Page {
     pub limit: usize,
     /// Where the page before ended.
     pub after: Option<After>,
+}
+
+impl Page {
+    /// Whether it is to begin after something that is no item of the tenant, which may be another's.
+    #[must_use]
+    pub fn names_foreign(&self) -> bool {
+        self.after == Some(After::Item(Position::ZERO))
+    }
 }
 
 /// Where a page begins.
@@ -65,14 +73,29 @@ pub fn page(keys: &Keys, grant: &Grant, query: &PageQuery) -> Result<Page, Rejec
         None => None,
         Some(id) if id.len() == ITEM_ID_CHARACTERS => Some(After::Item(keys.notification(grant.tenant_tag, id))),
         Some(text) => {
-            let cursor = Cursor::open(keys, grant.tenant_tag, text).filter(|cursor| cursor.kind == CursorKind::Page);
-            let cursor = cursor.ok_or_else(|| Rejection::invalid("after", "is no item id and no cursor of a page"))?;
-            Some(After::Cursor(cursor))
+            let what = "is no item id and no cursor of a page";
+            Some(After::Cursor(cursor(keys, grant.tenant_tag, CursorKind::Page, text, ("after", what))?))
         }
     };
     let filter = filter(query)?;
     let (archived, snoozed) = (filter.archived.or(Some(false)), filter.snoozed.or(Some(false)));
     Ok(Page { filter: Filter { archived, snoozed, ..filter }, limit, after })
+}
+
+/// A cursor of one kind; `wrong` is the field, and the end of the sentence that refuses another.
+pub(super) fn cursor(
+    keys: &Keys,
+    tenant: TenantTag,
+    kind: CursorKind,
+    text: &str,
+    wrong: (&'static str, &'static str),
+) -> Result<Cursor, Rejection> {
+    let (field, what) = wrong;
+    let cursor = Cursor::open(keys, tenant, text).ok_or(Rejection::ForeignCursor { field, what })?;
+    if cursor.kind != kind {
+        return Err(Rejection::invalid(field, what));
+    }
+    Ok(cursor)
 }
 
 /// `"a"`; `["a","b"]`, which is a or b; `[["a","b"],["c"]]`, which is (a or b) and c.

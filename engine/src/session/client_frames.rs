@@ -92,11 +92,15 @@ impl Session {
         }
     }
 
-    /// Refuses what is asked of an inbox or the log; what the grant does not permit is told to the security log too.
+    /// Refuses what is asked of an inbox or the log. The security log is told too of what the grant does not permit, and of
+    /// cursors that its tenant was never given.
     fn refuse_request(&mut self, stream: Stream, id: String, rejection: &Rejection) {
-        if matches!(rejection, Rejection::Forbidden) {
-            self.outputs.push_back(Output::Security(SecurityEvent::NotPermitted));
-        }
+        let event = match rejection {
+            Rejection::Forbidden => Some(SecurityEvent::NotPermitted),
+            Rejection::ForeignCursor { .. } => Some(SecurityEvent::ForeignCursor),
+            _ => None,
+        };
+        self.outputs.extend(event.map(Output::Security));
         self.refuse_frame(stream, id, rejection);
     }
 

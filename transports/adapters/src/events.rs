@@ -60,10 +60,8 @@ pub async fn begin<G: Gateway>(
     place: Option<ConnectionPlace<G::Ticket>>,
     hello: Hello,
 ) -> Result<EventsBody, NotBegun> {
-    let ticket = match place.and_then(|place| place.lend()) {
-        Some(ticket) => ticket,
-        None => host.gateway.admit(&Admission::of_client(peer.address, CarrierKind::Events))?,
-    };
+    let asked = Admission::of_client(peer.address, CarrierKind::Events);
+    let ticket = ConnectionPlace::of_session(place, host.gateway.as_ref(), &asked)?;
     let hello = serde_json::to_vec(&ClientFrame::Hello(hello)).expect("a hello always has a JSON form");
     // Dropped with the request when the client leaves early, and then the session ends.
     let (pipe, body) = pipe();

@@ -29,6 +29,14 @@ pub trait Gateway: Send + Sync + 'static {
     /// There is no place, or the address must prove first that it is the sender's (QUIC only).
     fn admit(&self, asked: &Admission) -> Result<Self::Ticket, Refused>;
 
+    /// Whether a session may stand in the place that its HTTP connection holds already.
+    ///
+    /// # Errors
+    /// The node takes no more sessions, whoever has a place.
+    fn stands_in(&self, _asked: &Admission) -> Result<(), Refused> {
+        Ok(())
+    }
+
     /// Whether a page of this origin may connect. Logs its own refusal. `None`: not a browser.
     fn origin_allowed(&self, peer: &Peer) -> bool;
 
@@ -37,7 +45,7 @@ pub trait Gateway: Send + Sync + 'static {
         Arc::default()
     }
 
-    /// Counts an HTTP connection on which a good token was shown no longer as unauthenticated.
+    /// Counts an HTTP connection, or a request that a proxy brings, no longer as unauthenticated: it has shown a good token.
     ///
     /// # Errors
     /// The address has as many connections as it may: this one is to end.
@@ -70,6 +78,12 @@ impl Admission {
     #[must_use]
     pub const fn of_client(address: SocketAddr, carrier: CarrierKind) -> Self {
         Self { address, carrier, address_validated: true, comes_from: ComesFrom::Address(address.ip()) }
+    }
+
+    /// One request of a client, which a trusted proxy brings.
+    #[must_use]
+    pub const fn of_request(address: SocketAddr) -> Self {
+        Self { comes_from: ComesFrom::Request(address.ip()), ..Self::of_client(address, CarrierKind::Http) }
     }
 
     /// A trusted proxy that brings requests of others.
@@ -140,6 +154,20 @@ impl<T: Clone> ConnectionPlace<T> {
     #[must_use]
     pub fn lend(&self) -> Option<T> {
         (!self.standing.is_lent.swap(true, Ordering::Relaxed)).then(|| self.ticket.clone())
+    }
+
+    /// A place for a session: that of its connection where nobody stands in it yet, or one of its own.
+    ///
+    /// # Errors
+    /// The node takes no more sessions, or has no further place.
+    pub fn of_session<G: Gateway<Ticket = T>>(
+        place: Option<Self>,
+        gateway: &G,
+        asked: &Admission,
+    ) -> Result<T, Refused> {
+        let Some(place) = place else { return gateway.admit(asked) };
+        gateway.stands_in(asked)?;
+        place.lend().map_or_else(|| gateway.admit(asked), Ok)
     }
 
     /// A request of this connection showed a good token.

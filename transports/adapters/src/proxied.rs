@@ -110,13 +110,17 @@ impl Proxies {
         // A value that is no text stands for nobody.
         let values = headers.get_all(X_FORWARDED_FOR).into_iter().map(|value| value.to_str().unwrap_or("?"));
         let values: Vec<_> = values.collect();
-        (self.trusted.client(peer, values.into_iter()), Some(Forwarded::of(headers)))
+        let client = self.trusted.client(peer, values.into_iter());
+        let is_of_client = !self.trusted.contains(client.ip());
+        (client, Some(Forwarded { is_of_client, ..Forwarded::of(headers) }))
     }
 }
 
 /// How a client reached the proxy that it came by. Among the extensions of a request that a trusted proxy sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forwarded {
+    /// Whether it is of a client, and not of a trusted proxy that speaks for itself.
+    pub is_of_client: bool,
     /// Whether by TLS, where the proxy says so.
     pub is_secure: Option<bool>,
     /// The host that the client asked for, where the proxy says so.
@@ -131,7 +135,7 @@ impl Forwarded {
             _ => None,
         };
         let host = last(headers, &X_FORWARDED_HOST).filter(|host| is_host(host)).map(str::to_owned);
-        Self { is_secure, host }
+        Self { is_of_client: false, is_secure, host }
     }
 }
 
@@ -199,7 +203,7 @@ mod tests {
         let peer = "10.0.0.1:1".parse().unwrap();
         let (client, forwarded) = proxies().client(peer, &headers(SAID));
         assert_eq!(client, "192.0.2.1:0".parse().unwrap());
-        let expected = Forwarded { is_secure: Some(true), host: Some("a.example".to_owned()) };
+        let expected = Forwarded { is_of_client: true, is_secure: Some(true), host: Some("a.example".to_owned()) };
         assert_eq!(forwarded, Some(expected));
         assert_eq!(proxies().client(peer, &headers(&[])), (peer, Some(Forwarded::default())));
     }
@@ -208,7 +212,7 @@ mod tests {
     fn the_nearest_proxy_has_the_last_word_and_nonsense_is_no_word() {
         let of = |proto, host| Forwarded::of(&headers(&[("x-forwarded-proto", proto), ("x-forwarded-host", host)]));
         let said = of("http, https", "evil.example, good.example:8443");
-        assert_eq!(said, Forwarded { is_secure: Some(true), host: Some("good.example:8443".to_owned()) });
+        assert_eq!((said.is_secure, said.host.as_deref()), (Some(true), Some("good.example:8443")));
         for (proto, host) in [("HTTPS", "a/b"), ("", ""), ("javascript", "a\"b"), ("https://", "a b")] {
             assert_eq!(of(proto, host), Forwarded::default(), "{proto} {host}");
         }

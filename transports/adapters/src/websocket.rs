@@ -5,7 +5,7 @@
 
 use crate::carrier::{Carrier, CarrierEnd, CarrierKind, Close, FRAME_BYTES_MAX, FrameFault, Received, StreamKind};
 use crate::driver::drive;
-use crate::gateway::{Admission, Gateway, Host, Peer, Refused};
+use crate::gateway::{Admission, ConnectionPlace, Gateway, Host, Peer, Refused};
 use crate::websocket_output::WebSocketOutput;
 use axum::extract::Request;
 use axum::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
@@ -63,7 +63,7 @@ pub enum UpgradeRefused {
 }
 
 /// Answers a WebSocket handshake and runs the connection in a task of its own. All of `Origin`, place and subprotocol
-/// are decided before the answer.
+/// are decided before the answer. The session stands in the place that the request's connection holds.
 ///
 /// # Errors
 ///
@@ -78,7 +78,9 @@ pub fn upgrade<G: Gateway>(host: &Host<G>, peer: Peer, mut request: Request) -> 
         return Err(UpgradeRefused::Subprotocol);
     }
     response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
-    let ticket = host.gateway.admit(&Admission::of_client(peer.address, CarrierKind::WebSocket))?;
+    let place = request.extensions_mut().remove::<ConnectionPlace<G::Ticket>>();
+    let asked = Admission::of_client(peer.address, CarrierKind::WebSocket);
+    let ticket = ConnectionPlace::of_session(place, host.gateway.as_ref(), &asked)?;
     let upgraded = hyper::upgrade::on(&mut request);
     let gateway = std::sync::Arc::clone(&host.gateway);
     host.tasks.spawn(async move {

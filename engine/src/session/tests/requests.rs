@@ -230,3 +230,30 @@ fn a_cursor_must_be_one_of_changes_of_the_same_tenant() {
     fixture.send(&json!({"type": "subscribe", "id": "1", "inbox": "me", "from": at(3).seal(&keys, acme)}));
     assert!(matches!(&fixture.outputs()[..], [Output::Subscribe { from: Some(from), .. }] if *from == at(3)));
 }
+
+#[test]
+fn a_foreign_cursor_is_the_same_event_wherever_it_is_shown() {
+    let mut fixture = Fixture::open(Limits::default(), "user");
+    let keys = std::sync::Arc::clone(&fixture.context.keys);
+    let cursor = |tenant: &str, kind: CursorKind| Cursor { kind, ..at(3) }.seal(&keys, keys.tenant_tag(tenant));
+    let foreign = |fixture: &mut Fixture| {
+        let is_foreign = |output: &Output| matches!(output, Output::Security(SecurityEvent::ForeignCursor));
+        fixture.outputs().iter().filter(|output| is_foreign(output)).count()
+    };
+    for (kind, shown) in [
+        (CursorKind::Changes, json!({"type": "subscribe", "id": "1", "inbox": "me", "from": "?"})),
+        (CursorKind::Page, json!({"type": "fetch", "id": "1", "inbox": "me", "query": {"after": "?"}})),
+        (CursorKind::Changes, json!({"type": "command", "id": "1", "command": "mark_all_read", "upTo": "?"})),
+    ] {
+        let mut show = |tenant: &str, kind: CursorKind| {
+            fixture
+                .send(&serde_json::from_str::<Value>(&shown.to_string().replace('?', &cursor(tenant, kind))).unwrap());
+            let replies = fixture.frames();
+            (foreign(&mut fixture), replies.iter().any(|reply| reply["error"]["code"] == "invalid"))
+        };
+        assert_eq!(show("globex", kind), (1, true), "{shown}");
+        assert_eq!(show("acme", kind), (0, false), "{shown}");
+        let other = if kind == CursorKind::Page { CursorKind::Changes } else { CursorKind::Page };
+        assert_eq!(show("acme", other), (0, true), "its own, of another kind: {shown}");
+    }
+}

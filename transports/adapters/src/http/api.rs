@@ -59,6 +59,15 @@ impl Work {
     }
 }
 
+/// What a tenant was never given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// The id of a notification.
+    Notification,
+    /// A cursor.
+    Cursor,
+}
+
 /// What authentication comes to.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
@@ -221,8 +230,8 @@ pub trait Api: Send + Sync + 'static {
     /// Logs a request that was not even looked into, malformed or too large, or one that its grant does not permit.
     fn refused(&self, _code: ReplyCode, _caller: &Caller, _grant: Option<&Grant>) {}
 
-    /// Logs a request that names a notification by an id which the grant's tenant was never given.
-    fn foreign(&self, _caller: &Caller, _grant: &Grant) {}
+    /// Logs a request that shows an id or cursor which the grant's tenant was never given.
+    fn foreign(&self, _what: Foreign, _caller: &Caller, _grant: &Grant) {}
 
     /// Has a command decided and made durable. The answer comes after the sync, and after the projections know it.
     fn submit(&self, request: Request) -> impl Future<Output = Outcome> + Send;

@@ -1,6 +1,6 @@
 //! From a request to a call: who asks, with which right, for which inbox, with which arguments.
 
-use super::api::{Api, Caller, Question, Reading};
+use super::api::{Api, Caller, Foreign, Question, Reading};
 use super::body::{self, Object};
 use super::problem::Refusal;
 use super::query::Query;
@@ -74,7 +74,7 @@ impl<'a, A: Api> Call<'a, A> {
         let key = self.idempotency_key.clone();
         let request = request::command(self.api.keys(), &self.grant, command, key)?;
         if request.command.names_foreign() {
-            self.api.foreign(self.caller, &self.grant);
+            self.api.foreign(Foreign::Notification, self.caller, &self.grant);
         }
         Ok(self.api.submit(request).await?)
     }

@@ -37,8 +37,8 @@ mod surround;
 mod tests;
 
 pub use api::{
-    AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Authenticated, Caller, ListOf, Question, Reached,
-    Reading, Work,
+    AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Authenticated, Caller, Foreign, ListOf, Question,
+    Reached, Reading, Work,
 };
 pub use assets::Assets;
 pub use openapi::openapi;

@@ -25,13 +25,15 @@ pub(super) struct Refusal {
     pub(super) retry_after_ms: Option<u64>,
     /// The limit that was hit, if it is about one.
     pub(super) limit: Option<Limit>,
+    /// Whether a cursor was shown that the tenant was never given.
+    pub(super) is_foreign: bool,
 }
 
 impl Refusal {
     /// A refusal with the status of its code.
     pub(super) fn new(code: ReplyCode, detail: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code, detail: detail.into(), retry_after_ms: None, limit: None }
+        Self { status, code, detail: detail.into(), retry_after_ms: None, limit: None, is_foreign: false }
     }
 
     /// Something that is not well formed.
@@ -63,7 +65,12 @@ impl Refusal {
 impl From<Rejection> for Refusal {
     fn from(rejection: Rejection) -> Self {
         let body = rejection.body();
-        Self { retry_after_ms: body.retry_after_ms, limit: rejection.limit(), ..Self::new(body.code, body.message) }
+        Self {
+            retry_after_ms: body.retry_after_ms,
+            limit: rejection.limit(),
+            is_foreign: matches!(rejection, Rejection::ForeignCursor { .. }),
+            ..Self::new(body.code, body.message)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pages and counts.
 
-use super::api::{Api, Question, Reading};
+use super::api::{Api, Foreign, Question, Reading};
 use super::calling::Call;
 use super::page_query::page_query;
 use super::problem::Refusal;
@@ -28,6 +28,9 @@ struct Page {
 /// `GET /v1/inbox/notifications`.
 pub(super) async fn page<A: Api>(call: Call<'_, A>) -> Result<Response, Refusal> {
     let query = page_query(&call.query)?;
+    if request::page(call.api().keys(), &call.grant, &query)?.names_foreign() {
+        call.api().foreign(Foreign::Notification, call.caller(), &call.grant);
+    }
     let filter = PageQuery { limit: None, after: None, ..query.clone() };
     match call.read(Question::Page { inbox: call.inbox.clone(), query }).await? {
         Reading::Page { items, has_more, .. } => Ok(Json(Page { data: items, has_more, filter }).into_response()),

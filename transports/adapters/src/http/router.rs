@@ -1,6 +1,6 @@
 //! The axum router, made from the table of routes.
 
-use super::api::{Api, Caller};
+use super::api::{Api, Caller, Foreign};
 use super::assets::{self, Assets};
 use super::calling::{self, Call};
 use super::openapi::openapi;
@@ -11,7 +11,8 @@ use super::{
     access, auditing, connecting, consents, erasing, eventing, marking, probing, publishing, rate_headers, reading,
     settings,
 };
-use crate::gateway::{ConnectionPlace, Gateway, Host};
+use crate::gateway::{Admission, ConnectionPlace, Gateway, Host};
+use crate::proxied::Forwarded;
 use axum::body::Bytes;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
@@ -74,18 +75,27 @@ async fn answer<A: Api, G: Gateway>(
 ) -> Result<Response, Refusal> {
     let api = server.api.as_ref();
     let caller = request.extensions_mut().remove::<Caller>().ok_or(Rejection::Internal)?;
+    // Sessions take a place of their own.
+    let brought = if route.access == Access::Session { None } else { brought(&server.host, &caller, &request)? };
     if !matches!(route.access, Access::Open | Access::Session) {
-        let place = request.extensions_mut().remove::<ConnectionPlace<G::Ticket>>();
+        let place = request.extensions_mut().remove::<ConnectionPlace<G::Ticket>>().or(brought);
         let known = api.authenticate(calling::token(request.headers()), route.work, &caller).await;
         if let Some(place) = place {
             let refusals_max = api.limits().protocol_errors_max;
             stands(&place, server.host.gateway.as_ref(), &known.verdict, refusals_max)?;
         }
         let answered = match known.verdict {
-            Ok(grant) => match Call::enter(api, grant, route, id, &caller, request).await {
-                Ok(call) => answer_call(call, route.operation).await,
-                Err(refusal) => Err(refusal),
-            },
+            Ok(grant) => {
+                let answered = match Call::enter(api, Arc::clone(&grant), route, id, &caller, request).await {
+                    Ok(call) => answer_call(call, route.operation).await,
+                    Err(refusal) => Err(refusal),
+                };
+                answered.inspect_err(|refusal| {
+                    if refusal.is_foreign {
+                        api.foreign(Foreign::Cursor, &caller, &grant);
+                    }
+                })
+            }
             Err(rejection) => Err(rejection.into()),
         };
         let mut response = answered.unwrap_or_else(Refusal::into_response);
@@ -107,7 +117,21 @@ async fn answer<A: Api, G: Gateway>(
     }
 }
 
-/// Tells the connection what its request has shown. Who is over a rate is known all the same.
+/// The place of a request that a trusted proxy brings, for as long as it is being answered: on such a connection nobody has one.
+fn brought<G: Gateway>(
+    host: &Host<G>,
+    caller: &Caller,
+    request: &Request,
+) -> Result<Option<ConnectionPlace<G::Ticket>>, Refusal> {
+    if !request.extensions().get::<Forwarded>().is_some_and(|said| said.is_of_client) {
+        return Ok(None);
+    }
+    let admitted = host.gateway.admit(&Admission::of_request(caller.address));
+    admitted.map(|ticket| Some(ConnectionPlace::new(ticket))).map_err(connecting::no_place)
+}
+
+/// Tells the connection what its request has shown. Who is over a rate is known all the same, and nobody is blamed for a token
+/// that could not be judged.
 fn stands<G: Gateway>(
     place: &ConnectionPlace<G::Ticket>,
     gateway: &G,
@@ -116,10 +140,11 @@ fn stands<G: Gateway>(
 ) -> Result<(), Refusal> {
     match verdict {
         Ok(_) | Err(Rejection::RateLimited { .. }) => place.known(gateway).map_err(connecting::no_place),
-        Err(_) => {
+        Err(Rejection::Unauthenticated | Rejection::Forbidden) => {
             place.refused(refusals_max);
             Ok(())
         }
+        Err(_) => Ok(()),
     }
 }
 

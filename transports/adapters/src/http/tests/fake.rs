@@ -3,8 +3,8 @@
 use crate::carrier::{CarrierEnd, Close, FrameFault, StreamKind};
 use crate::gateway::{Admission, Gateway, Peer, Protocol, Refused};
 use crate::http::{
-    AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Authenticated, Caller, Question, Reached, Reading,
-    Work,
+    AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Authenticated, Caller, Foreign, Question, Reached,
+    Reading, Work,
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -45,6 +45,7 @@ pub(super) struct Fake {
     pub(super) tokens: Mutex<Vec<Option<String>>>,
     pub(super) callers: Mutex<Vec<Caller>>,
     pub(super) limits_hit: Mutex<Vec<Limit>>,
+    pub(super) foreign: Mutex<Vec<Foreign>>,
     pub(super) requests: AtomicU64,
 }
 
@@ -64,6 +65,7 @@ impl Fake {
             tokens: Mutex::default(),
             callers: Mutex::default(),
             limits_hit: Mutex::default(),
+            foreign: Mutex::default(),
             requests: AtomicU64::new(0),
         }
     }
@@ -125,6 +127,9 @@ impl Api for Fake {
         let allowed = |remaining, full_in_ms| {
             Some(Allowance { limit: RateLimit { per_second: 20, burst: 41 }, remaining, full_in_ms })
         };
+        if subject == "unready" {
+            return Rejection::Unavailable.into();
+        }
         if subject == "hasty" {
             let rejection = Rejection::RateLimited { limit: Limit::CommandsPerSecond, retry_after_ms: 2_001 };
             return Authenticated { verdict: Err(rejection), allowance: allowed(0, 2_050) };
@@ -134,6 +139,10 @@ impl Api for Fake {
 
     fn limit_hit(&self, limit: Limit, _: &Caller) {
         self.limits_hit.lock().push(limit);
+    }
+
+    fn foreign(&self, what: Foreign, _: &Caller, _: &Grant) {
+        self.foreign.lock().push(what);
     }
 
     fn origin_allowed(&self, origin: Option<&str>, _: &Caller) -> bool {
@@ -260,7 +269,7 @@ impl Api for Fake {
 pub(super) struct Crowded(pub(super) Refused);
 
 /// Never made.
-pub(super) struct Nobody(Notify);
+pub(super) struct Nobody(pub(super) Notify);
 
 impl Gateway for Crowded {
     type Ticket = ();

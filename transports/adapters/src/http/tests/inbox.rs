@@ -23,8 +23,9 @@ fn asked_page(fake: &Fake) -> (InboxName, PageQuery) {
 #[tokio::test]
 async fn a_page_is_asked_for_as_the_parameters_say() {
     let fake = fake();
+    let after = fake.id("acme", KNOWN);
     let path = format!(
-        "{PAGE}?limit=20&after=x&read=false&seen=true&archived=true&snoozed=false&tags[0][]=a&tags[1][]=b&severity[]=high\
+        "{PAGE}?limit=20&after={after}&read=false&seen=true&archived=true&snoozed=false&tags[0][]=a&tags[1][]=b&severity[]=high\
          &severity[]=low&category=billing&createdGte=5&createdLte=9"
     );
     let answer = call(&fake, ADA, "GET", &path, None).await;
@@ -35,7 +36,7 @@ async fn a_page_is_asked_for_as_the_parameters_say() {
     let (inbox, query) = asked_page(&fake);
     let mut expected = filter.clone();
     expected["limit"] = json!(20);
-    expected["after"] = json!("x");
+    expected["after"] = json!(after);
     assert_eq!((inbox, serde_json::to_value(query).unwrap()), (InboxName::Me, expected));
     let answer = answer.json();
     assert_eq!((&answer["hasMore"], &answer["filter"]), (&json!(true), &filter));

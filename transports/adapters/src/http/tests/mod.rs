@@ -10,6 +10,7 @@ mod headers;
 mod inbox;
 mod origins;
 mod publish;
+mod standing;
 mod table;
 
 use super::{Assets, router};
