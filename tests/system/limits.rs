@@ -1,203 +1,182 @@
-//! Limits on the release binary, on every carrier: at each and one over, and over all connections of a user together.
+//! Limits on the release binary: every row of the engine's table at it and one over, on every carrier that it applies to; and
+//! those that count all connections of a user together.
 
+#[path = "limits/asked.rs"]
+mod asked;
+#[path = "limits/carriers.rs"]
+mod carriers;
+#[path = "limits/counted.rs"]
+mod counted;
+#[path = "limits/kept.rs"]
+mod kept;
 #[path = "../support/system/mod.rs"]
 #[allow(dead_code, reason = "each test of the release binary uses its own part")]
 mod system;
+#[path = "limits/table.rs"]
+mod table;
+#[path = "limits/together.rs"]
+mod together;
+#[path = "limits/waited.rs"]
+mod waited;
+#[path = "limits/world.rs"]
+mod world;
 
-use serde_json::{Value, json};
-use std::path::Path;
-use system::caller::Caller;
-use system::conversation::{CARRIERS, Conversation, json_of};
-use system::server::{Launch, Server};
-use system::stopwatch::Micros;
-use system::tokens::Signer;
-use tidings_client::{Answer, Transport};
-use tidings_wire::ServerFrame;
+use carriers::{ALL, Carrier};
+use std::fmt::Write as _;
+use table::{Proof, Row, counts_as, row};
+use tidings_engine::limits::Limit;
+use world::{Setting, World};
 
-struct World {
-    server: Server,
-    signer: Signer,
+/// A limit on one carrier, and the tenant whose limits are low.
+struct Case {
+    limit: Limit,
+    carrier: Carrier,
+    tenant: String,
+    proof: &'static Proof,
 }
 
-impl World {
-    async fn begin(folder: &Path, config: &str) -> Self {
-        let data = folder.join("data");
-        let server = Launch::new(&data).with_config(config).start().await;
-        Self { server, signer: Signer::dev(&data) }
-    }
-
-    fn caller(&self, tenant: &str, subject: &str, role: &str) -> Caller {
-        Caller::new(&self.server.addresses, &self.signer.token(tenant, subject, role))
-    }
-
-    async fn session(&self, transport: Transport, tenant: &str, subject: &str, role: &str) -> Conversation {
-        let token = self.signer.token(tenant, subject, role);
-        Conversation::open(&self.server.addresses, transport, &token, None).await.expect("there is a place")
-    }
-
-    /// The code that a session is refused with; `None` when there is a place for it.
-    async fn refused(&self, transport: Transport, tenant: &str, subject: &str) -> Option<u16> {
-        let mut opened = Conversation::connect(&self.server.addresses, transport).await.expect("there is a server");
-        let token = self.signer.token(tenant, subject, "user");
-        opened.client().send(&json!({"type": "hello", "token": token})).await.expect("hello can be said");
-        match opened.must().await {
-            ServerFrame::Welcome { .. } => None,
-            _ => opened.until_the_end().await.1.or(Some(0)),
-        }
-    }
-}
-
-/// Sends a frame whose id is `id`; the code of the reply's error, or nothing.
-async fn code(session: &mut Conversation, frame: &Value) -> Option<String> {
-    session.client().send(frame).await.expect("the session is open");
-    let id = frame["id"].as_str().expect("every frame of these has an id");
-    loop {
-        let reply = json_of(&session.must().await);
-        if reply["id"] == id {
-            return reply["error"]["code"].as_str().map(str::to_owned);
-        }
-    }
-}
-
-fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
-    answer.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
-}
-
-/// What a publish may hold and what is one too much, by the field that is refused.
-fn publishes() -> Vec<(&'static str, Value, Value)> {
-    let text = |count: usize| json!("x".repeat(count));
-    let names = |count: usize| json!((0..count).map(|number| format!("t{number}")).collect::<Vec<_>>());
-    let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
-    vec![
-        ("subject", text(512), text(513)),
-        ("body", text(16_384), text(16_385)),
-        ("data", text(32_766), text(32_767)),
-        ("data", nested(16), nested(17)),
-        ("tags", names(32), names(33)),
-        ("category", text(128), text(129)),
-        ("groupKey", text(128), text(129)),
-        ("actor", text(128), text(129)),
-        ("transactionId", text(64), text(65)),
-        (
-            "redirect",
-            json!({"url": format!("/{}", "x".repeat(2_047))}),
-            json!({"url": format!("/{}", "x".repeat(2_048))}),
-        ),
-        ("to", text(128), text(129)),
-    ]
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_request_may_hold_is_the_same_on_every_carrier() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = World::begin(folder.path(), "[limits]\nqueries_burst = 1000\ncommands_burst = 1000").await;
-    let service = world.caller("acme", "desk", "service");
-    let cases: Vec<_> = publishes()
-        .into_iter()
-        .flat_map(|(field, at, over)| [(field, at, None), (field, over, Some("too_large"))])
-        .map(|(field, value, expected)| {
-            let mut publish = json!({"to": "ada", "body": "b"});
-            publish[field] = value;
-            (field, publish, expected)
-        })
-        .collect();
-    for (field, publish, expected) in &cases {
-        let status = if expected.is_some() { 413 } else { 201 };
-        let answer = service.ask("POST", "/v1/notifications", Some(publish), status).await;
-        assert_eq!(answer["code"].as_str(), *expected, "{field} over HTTP");
-    }
-    let ada = world.caller("acme", "ada", "user");
-    ada.ask("GET", "/v1/inbox/notifications?limit=100", None, 200).await;
-    ada.ask("GET", "/v1/inbox/notifications?limit=101", None, 400).await;
-    let ids = |count: usize| json!(vec!["nobody"; count]);
-    let marked = |count: usize| json!({"notificationIds": ids(count)});
-    ada.ask("POST", "/v1/inbox/notifications/read", Some(&marked(500)), 404).await;
-    ada.ask("POST", "/v1/inbox/notifications/read", Some(&marked(501)), 413).await;
-    let people = |count: usize| json!({"to": (0..count).map(|one| format!("u{one}")).collect::<Vec<_>>(), "body": "b"});
-    service.ask("POST", "/v1/notifications", Some(&people(10_000)), 201).await;
-    service.ask("POST", "/v1/notifications", Some(&people(10_001)), 413).await;
-    for transport in CARRIERS {
-        let mut desk = world.session(transport, "acme", "desk", "service").await;
-        for (number, (field, publish, expected)) in cases.iter().enumerate() {
-            let mut frame = publish.clone();
-            frame["type"] = json!("command");
-            frame["command"] = json!("publish");
-            frame["id"] = json!(number.to_string());
-            assert_eq!(code(&mut desk, &frame).await.as_deref(), *expected, "{field} over {transport:?}");
-        }
-        let mut ada = world.session(transport, "acme", "ada", "user").await;
-        for (limit, expected) in [(100, None), (101, Some("invalid"))] {
-            let frame = json!({"type": "fetch", "id": "f", "inbox": "me", "query": {"limit": limit}});
-            assert_eq!(code(&mut ada, &frame).await.as_deref(), expected, "a page over {transport:?}");
-        }
-        for (count, command_id, expected) in
-            [(500, 64, Some("not_found")), (501, 64, Some("too_large")), (1, 65, Some("too_large"))]
-        {
-            let frame = json!({"type": "command", "id": "m", "command": "mark_read", "notifications": ids(count),
-                "commandId": "c".repeat(command_id)});
-            assert_eq!(code(&mut ada, &frame).await.as_deref(), expected, "{count} ids over {transport:?}");
-        }
-    }
-    assert!(world.server.metric("tidings_limit_hits_total{limit=\"subject_bytes_max\"}").await >= 3.0);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_users_connections_count_together_on_every_carrier_and_a_tenant_may_have_fewer() {
-    let folder = tempfile::tempdir().unwrap();
-    let config =
-        "[limits]\nuser_connections_max = 2\n\n[[tenants]]\nname = \"small\"\nlimits = { user_connections_max = 1 }";
-    let world = World::begin(folder.path(), config).await;
-    for (transport, other) in CARRIERS.into_iter().zip(CARRIERS.into_iter().rev()) {
-        let (tenant, user) = ("acme", format!("u-{transport:?}"));
-        let first = world.session(transport, tenant, &user, "user").await;
-        let second = world.session(other, tenant, &user, "user").await;
-        for one_over in CARRIERS {
-            assert_eq!(world.refused(one_over, tenant, &user).await, Some(4005), "{one_over:?}");
-        }
-        drop((first, second));
-        let only = world.session(transport, "small", &user, "user").await;
-        assert_eq!(world.refused(other, "small", &user).await, Some(4005));
-        drop(only);
-    }
-    assert!(world.server.metric("tidings_limit_hits_total{limit=\"user_connections_max\"}").await >= 6.0);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_users_commands_count_together_on_every_carrier_and_over_http() {
-    let folder = tempfile::tempdir().unwrap();
-    let limits = "[limits]\ncommands_per_second = 1\ncommands_burst = 6\nrate_limited_per_minute_max = 1000";
-    let world = World::begin(folder.path(), limits).await;
-    let began = Micros::now();
-    let mark = |id: usize| json!({"type": "command", "id": id.to_string(), "command": "mark_all_read"});
-    let mut taken = 0;
-    for transport in CARRIERS {
-        let mut ada = world.session(transport, "acme", "ada", "user").await;
-        for id in 0..12 {
-            match code(&mut ada, &mark(id)).await.as_deref() {
-                None => taken += 1,
-                Some(code) => assert_eq!(code, "rate_limited"),
+/// The cases of a server, and its tenants that have less than the node.
+fn cases(wanted: Setting) -> (Vec<Case>, String) {
+    let (mut cases, mut tenants) = (Vec::new(), String::new());
+    for limit in Limit::ALL {
+        let Row::Proven { on, setting, lower, proof, .. } = row(*limit) else { continue };
+        for carrier in on.iter().copied().filter(|_| *setting == wanted) {
+            let tenant = format!("{}-{}", limit.name(), carrier.name());
+            if !lower.is_empty() {
+                let lower: Vec<_> = lower.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+                let lower = lower.join(", ");
+                writeln!(tenants, "[[tenants]]\nname = \"{tenant}\"\nlimits = {{ {lower} }}\n").unwrap();
             }
+            cases.push(Case { limit: *limit, carrier, tenant, proof });
         }
     }
-    let ada = world.caller("acme", "ada", "user");
-    let mut refused = 0;
-    for _ in 0..12 {
-        let answer = ada.call("POST", "/v1/inbox/notifications/read", Some(&json!({}))).await.expect("it is there");
-        assert_eq!(
-            (header(&answer, "ratelimit-limit"), header(&answer, "ratelimit-policy")),
-            (Some("6"), Some("6;w=6"))
-        );
-        match answer.status {
-            204 => taken += 1,
-            status => {
-                refused += 1;
-                let told = [header(&answer, "retry-after"), header(&answer, "ratelimit-remaining")];
-                assert_eq!((status, told), (429, [Some("1"), Some("0")]));
+    (cases, tenants)
+}
+
+impl Case {
+    /// A case that fails names itself first.
+    async fn holds(&self, world: &World) {
+        let (limit, carrier) = (self.limit, self.carrier);
+        let (counted, naming) = (counts_as(limit, carrier), Naming(limit, carrier));
+        let before = world.hits(counted.unwrap_or(limit)).await;
+        self.prove(world).await;
+        if let Some(counted) = counted {
+            assert!(world.hits(counted).await > before, "it counts by its name");
+        }
+        std::mem::forget(naming);
+    }
+
+    async fn prove(&self, world: &World) {
+        let Self { limit, carrier, tenant, proof } = self;
+        let asker = |role: &'static str| Box::pin(world.asker(*carrier, tenant, role));
+        match proof {
+            Proof::Asked { role, at, over, code } => asked::asked(&mut asker(role).await, &at(), &over(), code).await,
+            Proof::Token { at, over } => asked::tokens(world, *carrier, tenant, *at, *over).await,
+            Proof::Frame => asked::frame(asker("user").await).await,
+            Proof::Body { path, bytes } => asked::body(world, tenant, path, *bytes).await,
+            Proof::Head { at, over } => asked::head(world, *carrier, tenant, *at, *over).await,
+            Proof::Item => asked::item(&mut asker("service").await).await,
+            Proof::Page => asked::page(world, *carrier, &mut asker("user").await, tenant).await,
+            Proof::Tickets => asked::tickets(world, tenant).await,
+            Proof::Critical => asked::critical(world, tenant).await,
+            Proof::Consents => asked::consents(world, tenant).await,
+            Proof::Path { role, at, over, status } => {
+                asked::paths(world, tenant, role, [(at(), 200), (over(), *status)]).await;
             }
+            Proof::Readings => counted::readings(world, tenant).await,
+            Proof::Rate { role, ask, burst, per_second } => {
+                counted::rate(&mut asker(role).await, &ask(), *burst, *per_second).await;
+            }
+            Proof::People => counted::people(&mut asker("service").await).await,
+            Proof::InFlight => counted::in_flight(asker("service").await).await,
+            Proof::Limited => counted::limited(asker("user").await).await,
+            Proof::Wrong => asked::wrong(world, *carrier, tenant).await,
+            Proof::Subscriptions => counted::subscriptions(asker("tenant_admin").await).await,
+            Proof::Outbox { bytes } => waited::outbox(world, *carrier, tenant, *bytes).await,
+            Proof::Sessions { of_one } => counted::sessions(world, *carrier, tenant, *of_one).await,
+            Proof::Known(count) => counted::known(world, *carrier, tenant, *limit, *count).await,
+            Proof::Strangers(count) => counted::strangers(world, *carrier, tenant, *limit, *count).await,
+            Proof::Handshakes => counted::handshakes(world, *carrier, tenant).await,
+            Proof::Silence(until) => waited::silence(world, *carrier, tenant, *until).await,
         }
     }
-    // However slow this machine is: a burst, and one for each second that has passed.
-    let seconds = (Micros::now().0 - began.0).div_ceil(1_000_000);
-    assert!((6..=6 + seconds).contains(&taken), "{taken} of 36 were taken within {seconds} s");
-    assert!(refused > 0 || seconds > 30, "HTTP has the same rate");
+}
+
+/// All cases of one server. Those that wait wait together.
+async fn prove(setting: Setting) {
+    let (cases, tenants) = cases(setting);
+    assert!(!cases.is_empty(), "{setting:?} is for nothing");
+    let world = World::begin(setting, &tenants).await;
+    let proving = cases.iter().map(|case| Box::pin(case.holds(&world)));
+    if setting == Setting::Hasty {
+        futures_util::future::join_all(proving).await;
+        return;
+    }
+    for proven in proving {
+        proven.await;
+    }
+}
+
+/// Says which case it was, when one fails.
+struct Naming(Limit, Carrier);
+
+impl Drop for Naming {
+    #[expect(clippy::print_stderr, reason = "a test tells what failed")]
+    fn drop(&mut self) {
+        eprintln!("limit {} over {:?}:", self.0.name(), self.1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_limit_holds_at_it_and_one_over_on_every_carrier() {
+    prove(Setting::Wide).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn times_hold_on_every_carrier() {
+    prove(Setting::Hasty).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_holds_its_connections_whatever_they_come_by() {
+    prove(Setting::FewConnections).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_holds_its_strangers_whatever_they_come_by() {
+    prove(Setting::FewUnauthenticated).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_holds_its_connections_whatever_they_come_by() {
+    prove(Setting::AddressConnections).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_holds_its_strangers_whatever_they_come_by() {
+    prove(Setting::AddressUnauthenticated).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_has_its_rate_of_handshakes_whatever_they_come_by() {
+    prove(Setting::AddressHandshakes).await;
+}
+
+/// Every limit of the table of the engine is proven on a server that is started, or says why it is inside; and where it is not on
+/// all carriers it says why not.
+#[test]
+fn no_limit_is_without_its_row() {
+    let source = include_str!("limits.rs");
+    for limit in Limit::ALL {
+        match row(*limit) {
+            Row::Proven { on, others, lower, setting, .. } => {
+                assert!(source.contains(&format!("prove(Setting::{setting:?})")), "{setting:?} has no test");
+                assert!(!on.is_empty() && (on.len() == ALL.len()) == others.is_empty(), "{}", limit.name());
+                for (name, _) in *lower {
+                    assert!(Limit::of(name).is_some(), "{name}");
+                }
+            }
+            Row::Inside(why) => assert!(!why.is_empty(), "{}", limit.name()),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::caller::connector;
 use super::server::Addresses;
 use super::sure;
 use serde_json::Value;
-use tidings_client::{Client, ClientError, Connector, Transport};
+use tidings_client::{Client, ClientError, Connector, Places, Transport};
 use tidings_wire::{ClientFrame, Counts, Hello, InboxName, Item, ServerFrame, SubscribeTo};
 
 /// All carriers that go both ways.
@@ -56,7 +56,19 @@ impl Conversation {
         transport: Transport,
     ) -> Result<Self, ClientError> {
         let places = Box::pin(connector.discover(&addresses.http)).await?;
-        Ok(Self { client: connector.connect_to(&places, transport).await? })
+        Self::connect_at(connector, &places, transport).await
+    }
+
+    /// Connects to one of the places that are known already.
+    ///
+    /// # Errors
+    /// There is no server, or it refuses.
+    pub(crate) async fn connect_at(
+        connector: &Connector,
+        places: &Places,
+        transport: Transport,
+    ) -> Result<Self, ClientError> {
+        Ok(Self { client: connector.connect_to(places, transport).await? })
     }
 
     /// Connects, says hello and is welcomed; the inbox is followed from `from` where one is named.
