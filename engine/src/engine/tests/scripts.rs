@@ -1,11 +1,11 @@
 //! Arbitrary work on a disk that loses its power.
 
 use super::{Engine, NOW, grant, mark, open, publish, request};
-use crate::command::{Command, Inbox, Request};
+use crate::command::{Command, ConsentWanted, Inbox, Request, Scope};
 use crate::engine::folding::fold;
-use crate::event::{Audience, Recorded};
+use crate::event::{Audience, Channel, Recorded, Setting};
 use crate::grant::Role;
-use crate::ids::{CommandHash, Position};
+use crate::ids::{CommandHash, Position, StreamId};
 use crate::item::{Filter, Mark};
 use crate::log::{Fault, MemoryStorage, Unsynced};
 use crate::snapshot::Snapshots;
@@ -27,6 +27,11 @@ enum Step {
     Retract(usize),
     Mark(usize, usize, usize),
     MarkAll(usize, usize, bool),
+    /// A person says yes or no to one of two categories, or to all.
+    Say(usize, usize, bool),
+    /// The tenant decides: opt-in, what is critical, and whether deliveries are recorded.
+    Decide(bool, bool, bool),
+    Deliver(usize, usize),
 }
 
 #[derive(Clone, Debug)]
@@ -48,7 +53,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Everyone),
         1 => item.clone().prop_map(Step::Retract),
         4 => (person.clone(), mark.clone(), item).prop_map(|(person, mark, item)| Step::Mark(person, mark, item)),
-        2 => (person, mark, any::<bool>()).prop_map(|(person, mark, own)| Step::MarkAll(person, mark, own)),
+        2 => (person.clone(), mark, any::<bool>()).prop_map(|(person, mark, own)| Step::MarkAll(person, mark, own)),
+        2 => (person.clone(), 0_usize..3, any::<bool>()).prop_map(|(person, which, given)| Step::Say(person, which, given)),
+        1 => any::<(bool, bool, bool)>().prop_map(|(opt_in, critical, on)| Step::Decide(opt_in, critical, on)),
+        1 => (person, 0_usize..12).prop_map(|(person, item)| Step::Deliver(person, item)),
     ]
 }
 
@@ -63,6 +71,26 @@ fn turn() -> impl Strategy<Value = Turn> {
 
 fn unsynced() -> impl Strategy<Value = Unsynced> {
     prop_oneof![Just(Unsynced::Lost), Just(Unsynced::Kept), any::<u64>().prop_map(Unsynced::Sectors)]
+}
+
+fn says(subject: StreamId, which: usize, given: bool) -> Command {
+    let category = ["orders", "ads"].get(which).map(|category| (*category).to_owned());
+    let channel = Channel::Realtime;
+    Command::ChangeConsent(Box::new(ConsentWanted {
+        subject,
+        channel,
+        category,
+        given,
+        text_version: Some("7".to_owned()),
+        purpose: None,
+    }))
+}
+
+fn decides(opt_in: bool, critical: bool, on: bool) -> Command {
+    let categories = critical.then(|| "alarm".to_owned()).into_iter().collect();
+    let settings =
+        vec![Setting::Realtime { opt_in }, Setting::Critical { categories }, Setting::RecordDelivered { on }];
+    Command::ChangeSettings { scope: Scope::Own, settings }
 }
 
 /// A log, and beside it the state that follows from what was told.
@@ -104,6 +132,9 @@ impl Life {
             Step::Mark(who, what, index) => (person(who), mark(MARKS[what], item(index))),
             Step::MarkAll(who, mark, true) => (person(who), all(Inbox::Own, mark)),
             Step::MarkAll(_, mark, false) => (admin, all(Inbox::Tenant, mark)),
+            Step::Say(who, which, given) => (person(who), says(person(who).stream, which, given)),
+            Step::Decide(opt_in, critical, on) => (admin, decides(opt_in, critical, on)),
+            Step::Deliver(who, index) => (person(who), Command::RecordDelivered { up_to: item(index), now: NOW }),
         };
         request(&who, key.as_deref(), command)
     }
