@@ -11,7 +11,7 @@ use tidings_engine::session::SessionContext;
 use tidings_engine::token::{Algorithm, KeyConfig, Tenants, Verifier, sign};
 
 /// When every script begins.
-pub(super) const NOW: Time = Time(1_800_000_000_000);
+pub(crate) const NOW: Time = Time(1_800_000_000_000);
 
 /// The tenant of the client.
 const TENANT: &str = "acme";
@@ -39,7 +39,7 @@ pub(super) fn limits() -> Limits {
     }
 }
 
-pub(super) fn context() -> &'static Arc<SessionContext> {
+pub(crate) fn context() -> &'static Arc<SessionContext> {
     static CONTEXT: OnceLock<Arc<SessionContext>> = OnceLock::new();
     CONTEXT.get_or_init(|| {
         let limits = limits();
@@ -58,7 +58,7 @@ fn key() -> KeyConfig {
 
 /// A token to begin with, counted round. Every script is about a client of [`TENANT`], so the last of [`tokens`] is left
 /// out: it would open a session of the other tenant, whose own cursors are those that are foreign here.
-pub(super) fn first_token(which: usize) -> &'static str {
+pub(crate) fn first_token(which: usize) -> &'static str {
     let tokens = tokens();
     &tokens[which % (tokens.len() - 1)]
 }
@@ -94,16 +94,24 @@ fn tokens() -> &'static [String] {
 }
 
 /// The place after the change at `position`.
-pub(super) fn place(position: u64) -> Cursor {
+pub(crate) fn place(position: u64) -> Cursor {
     Cursor { kind: CursorKind::Changes, epoch: 5, position: Position(position), chain: [0; 4], place: 0 }
 }
 
 /// The cursor of that place, as the client knows it.
-pub(super) fn cursor(position: u64) -> String {
+pub(crate) fn cursor(position: u64) -> String {
     place(position).seal(&context().keys, context().keys.tenant_tag(TENANT))
 }
 
+/// A cursor of the client's tenant that is no place among the changes of this log: of a page, or of another log.
+pub(crate) fn void_cursor(which: usize, position: u64) -> String {
+    let place = place(position);
+    let void =
+        if which.is_multiple_of(2) { Cursor { kind: CursorKind::Page, ..place } } else { Cursor { epoch: 6, ..place } };
+    void.seal(&context().keys, context().keys.tenant_tag(TENANT))
+}
+
 /// A cursor of another tenant.
-pub(super) fn foreign_cursor(position: u64) -> String {
+pub(crate) fn foreign_cursor(position: u64) -> String {
     place(FOREIGN_POSITION + position).seal(&context().keys, context().keys.tenant_tag(FOREIGN_TENANT))
 }

@@ -1,6 +1,7 @@
 //! From any bytes to a script, so that a fuzzer can write one.
 
 use super::step::{From, Step, Which};
+use crate::source::Source;
 
 /// Most steps of one script; what follows is ignored.
 const STEPS_COUNT_MAX: usize = 256;
@@ -8,7 +9,7 @@ const STEPS_COUNT_MAX: usize = 256;
 /// Reads the bytes as steps. Every input is a script, and what is missing at its end counts as zeros.
 #[must_use]
 pub fn decode(data: &[u8]) -> Vec<Step> {
-    let mut source = Source { data };
+    let mut source = Source::new(data);
     let mut steps = Vec::new();
     while steps.len() < STEPS_COUNT_MAX
         && let Some(kind) = source.byte()
@@ -18,29 +19,7 @@ pub fn decode(data: &[u8]) -> Vec<Step> {
     steps
 }
 
-/// What is left of the bytes.
-struct Source<'a> {
-    data: &'a [u8],
-}
-
 impl Source<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.data.split_first()?;
-        self.data = rest;
-        Some(*first)
-    }
-
-    fn number(&mut self) -> usize {
-        usize::from(self.byte().unwrap_or_default())
-    }
-
-    fn bytes(&mut self) -> Vec<u8> {
-        let count = self.number().min(self.data.len());
-        let (taken, rest) = self.data.split_at(count);
-        self.data = rest;
-        taken.to_vec()
-    }
-
     fn which(&mut self) -> Which {
         match self.number() % 5 {
             0 | 1 => Which::Me,
@@ -75,7 +54,7 @@ impl Source<'_> {
             7 => Step::Ping,
             8 => Step::Pong,
             9 => Step::Nonsense,
-            10 => Step::Bytes { fetch_stream: self.fetch_stream(), bytes: self.bytes() },
+            10 => Step::Bytes { fetch_stream: self.fetch_stream(), bytes: self.bytes().to_vec() },
             11 => Step::TooLarge,
             12 => Step::NotText,
             13 => Step::Alive,

@@ -13,6 +13,7 @@ mod server;
 mod step;
 mod world;
 
+pub(crate) use cast::{NOW, context, cursor, first_token, foreign_cursor, place, void_cursor};
 pub use decode::decode;
 pub use generate::steps;
 pub use step::{From, Step, Which};

@@ -4,13 +4,17 @@
 //! committed inputs of `fuzz/corpus`. To add a target: a file here with a `run`, a line in [`TARGETS`], a file in
 //! `fuzz/targets` with its `[[bin]]`, and at least one input in `fuzz/corpus`. A test names whichever is missing.
 
+mod asked;
 mod marks;
+mod said;
 
 pub use marks::{reach, reached};
 
 pub mod damage;
+pub mod events;
 pub mod frame;
 pub mod group;
+pub mod http;
 pub mod keyring;
 pub mod proxy;
 pub mod session;
@@ -32,12 +36,14 @@ pub struct FuzzTarget {
 /// All targets.
 pub const TARGETS: &[FuzzTarget] = &[
     FuzzTarget { name: "damage", run: damage::run, marks: &["refused", "told", "undone"] },
+    FuzzTarget { name: "events", run: events::run, marks: events::MARKS },
     FuzzTarget {
         name: "frame",
         run: frame::run,
         marks: &["varint", "refused", "hello", "command", "fetch", "subscribe"],
     },
     FuzzTarget { name: "group", run: group::run, marks: &["refused", "decoded", "several records"] },
+    FuzzTarget { name: "http", run: http::run, marks: http::MARKS },
     FuzzTarget { name: "keyring", run: keyring::run, marks: &["refused", "told", "destroyed", "slots"] },
     FuzzTarget { name: "proxy", run: proxy::run, marks: proxy::MARKS },
     FuzzTarget { name: "session", run: session::run, marks: session::MARKS },

@@ -3,6 +3,7 @@
 use super::server::Addresses;
 use super::sure;
 use serde_json::Value;
+use testkit::event_text;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
@@ -142,18 +143,8 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 
 /// `None` for a comment.
 fn event(block: &str) -> Option<Event> {
-    let mut event = Event::default();
-    let mut data = Vec::new();
-    for line in block.lines().filter(|line| !line.is_empty()) {
-        match line.split_once(": ").unwrap_or_else(|| panic!("{line:?} is no field")) {
-            ("event", name) => event.event = name.to_owned(),
-            ("id", id) => event.id = Some(id.to_owned()),
-            ("retry", ms) => event.retry = Some(ms.parse().expect("a wait is a number")),
-            ("data", text) => data.push(text),
-            ("", _) => return None,
-            (other, _) => panic!("there is no field {other:?}"),
-        }
-    }
-    event.data = serde_json::from_str(&data.join("\n")).expect("data is JSON");
-    Some(event)
+    let read = event_text::read(block);
+    assert!(read.is_whole && read.unknown.is_empty(), "{block:?}");
+    let event_text::Event { event, id, retry, data } = read.events.into_iter().next()?;
+    Some(Event { event, id, retry, data: serde_json::from_str(&data).expect("data is JSON") })
 }

@@ -195,7 +195,7 @@ impl<T: Clone> ConnectionPlace<T> {
     }
 
     /// Waits until the connection is to end.
-    pub(crate) async fn leaves(&self) {
+    pub async fn leaves(&self) {
         self.standing.leave.cancelled().await;
     }
 }

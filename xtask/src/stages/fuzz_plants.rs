@@ -33,6 +33,13 @@ pub const FUZZ_PLANTS: &[FuzzPlant] = &[
         replace: "if body_checksum(facts, content) != header.body_checksum && content.len() > 1_000_000 {",
     },
     FuzzPlant {
+        target: "fuzz_events",
+        bug: "an end of a line within data is left as it is",
+        file: "transports/adapters/src/events_text.rs",
+        find: r#".replace(['\n', '\r'], "\ndata: ")"#,
+        replace: r#".replace('\n', "\ndata: ")"#,
+    },
+    FuzzPlant {
         target: "fuzz_frame",
         bug: "a number of four bytes loses its first",
         file: "transports/wire/src/varint.rs",
@@ -45,6 +52,13 @@ pub const FUZZ_PLANTS: &[FuzzPlant] = &[
         file: "engine/src/log/group.rs",
         find: "if record.envelope.position.0 != header.first.0 + index as u64 {",
         replace: "if record.envelope.position.0 < header.first.0 {",
+    },
+    FuzzPlant {
+        target: "fuzz_http",
+        bug: "a name is cut within a character",
+        file: "transports/adapters/src/http/reading.rs",
+        find: "let name: String = name.chars().take(NAME_CHARACTERS_MAX).collect();",
+        replace: "let name = &name[..name.len().min(NAME_CHARACTERS_MAX)];",
     },
     FuzzPlant {
         target: "fuzz_keyring",

@@ -33,9 +33,6 @@ mod security_headers;
 mod settings;
 mod surround;
 
-#[cfg(test)]
-mod tests;
-
 pub use api::{
     AccessQuestion, Api, AuditAnswer, AuditParts, AuditQuestion, Authenticated, Caller, Foreign, ListOf, Question,
     Reached, Reading, Work,

@@ -1,0 +1,5 @@
+//! libFuzzer's entry to the body in testkit.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| testkit::fuzz::http::run(data));
