@@ -180,7 +180,8 @@ async fn three_hundred_cuts_with_kills_and_changes_of_carrier_lose_and_double_no
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let limits = "[limits]\ncommands_per_second = 1000000\ncommands_burst = 1000000\n\
-                  queries_per_second = 1000000\nqueries_burst = 1000000\n";
+                  queries_per_second = 1000000\nqueries_burst = 1000000\n\
+                  tenant_publishes_per_second = 1000000\ntenant_recipients_per_second = 1000000\n";
     let launch = Launch::new(&data).with_config(limits);
     let mut server = launch.start().await;
     let addresses = server.addresses.clone();

@@ -7,6 +7,7 @@ mod system;
 
 use serde_json::{Value, json};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use system::binary::run;
 use system::caller::{Caller, text};
@@ -16,8 +17,9 @@ use system::tokens::Signer;
 use tidings_wire::InboxName;
 
 /// Small segments, so that most of the log is sealed.
-const SMALL_SEGMENTS: &str =
-    "[log]\nsegment_bytes = 32768\n[limits]\ncommands_per_second = 1000000\ncommands_burst = 1000000\n";
+const SMALL_SEGMENTS: &str = "[log]\nsegment_bytes = 32768\n[limits]\ncommands_per_second = 1000000\n\
+                             commands_burst = 1000000\ntenant_publishes_per_second = 1000000\n\
+                             tenant_recipients_per_second = 1000000\n";
 
 /// Notifications to each of the two.
 const EACH: usize = 60;
@@ -32,12 +34,26 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every file below a folder that holds the text.
+/// Every file below a folder that holds the text. A server may be at work there: where a file was renamed before it was
+/// read, all are looked at again.
 fn holding(folder: &Path, text: &str) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    files(folder, &mut all);
-    all.retain(|path| searchable(&fs::read(path).unwrap()).contains(text));
-    all
+    loop {
+        let (mut all, mut found) = (Vec::new(), Vec::new());
+        files(folder, &mut all);
+        let is_whole = all.into_iter().all(|path| match fs::read(&path) {
+            Ok(bytes) => {
+                if searchable(&bytes).contains(text) {
+                    found.push(path);
+                }
+                true
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            Err(error) => panic!("{}: {error}", path.display()),
+        });
+        if is_whole {
+            return found;
+        }
+    }
 }
 
 /// Bytes as a text of one character each, because the standard library searches texts quickly.

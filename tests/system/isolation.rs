@@ -29,6 +29,8 @@ const UNLIMITED: &str = "
     [limits]
     commands_per_second = 1000000
     commands_burst = 1000000
+    tenant_publishes_per_second = 1000000
+    tenant_recipients_per_second = 1000000
     queries_per_second = 1000000
     queries_burst = 1000000
     user_connections_max = 1000
