@@ -85,6 +85,7 @@ pub(crate) async fn broadcast(
     let time = watch.elapsed();
     let processor = processor_time(pid)?.saturating_sub(before);
     let burst = Took { deliveries: tally.delivered() - paced.deliveries, time, processor };
+    // What must not come has no end to wait for: a delivery too many shows itself in this time or not at all.
     tokio::time::sleep(AFTERMATH).await;
     let seen = reading.stop().await?;
     Ok(Broadcast { expected, paced, burst, frame_bytes, seen })

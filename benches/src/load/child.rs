@@ -91,9 +91,11 @@ pub(crate) async fn measure_idle(
 ) -> Result<Option<Idle>> {
     let (first, rest) = tokens.split_at(tokens.len() / FIRST_PART);
     crowd.connect(place, first).await?;
+    // Nothing tells that a process has come to rest: its allocator gives memory back in its own time.
     tokio::time::sleep(REST).await;
     let before = anonymous_bytes(pid)?;
     crowd.connect(place, rest).await?;
+    // As before.
     tokio::time::sleep(REST).await;
     let grown = anonymous_bytes(pid)?.saturating_sub(before);
     let connections = rest.len();

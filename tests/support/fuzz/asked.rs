@@ -24,7 +24,7 @@ const TOKENS: [Option<&str>; 8] = [
     Some(ADA),
     Some(SERVICE),
     Some("acme/eve/auditor"),
-    Some("acme/root/tenant_admin"),
+    Some("acme/ruth/tenant_admin"),
     Some("acme/pia/privacy_officer"),
     Some("globex/max/super_admin"),
     Some("acme/hasty/user"),

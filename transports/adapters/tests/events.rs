@@ -9,22 +9,14 @@ use http_body_util::BodyExt as _;
 use hyper::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::sync::Arc;
 use support::{Server, Told};
 use tidings_adapters::carrier::{CarrierEnd, CarrierKind, StreamKind};
-use tokio::net::TcpStream;
 
 type Sender = hyper::client::conn::http2::SendRequest<Body>;
 
 /// One HTTP/2 connection.
 async fn http2(server: &Server) -> Sender {
-    let verifier = wtransport::tls::client::ServerHashVerification::new([server.certificate_hash.into()]);
-    let roots = Arc::new(rustls::RootCertStore::empty());
-    let mut tls = wtransport::tls::client::build_default_tls_config(roots, Some(Arc::new(verifier)));
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(server.http).await.unwrap();
-    let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
-    let stream = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+    let stream = server.http2_stream().await;
     let (sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);

@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use support::Server;
 use tidings_engine::limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEADERS_COUNT_MAX, HTTP_STREAMS_MAX, Limits};
@@ -40,13 +39,7 @@ async fn a_head_may_have_its_most_headers_and_bytes_and_not_more() {
 #[tokio::test]
 async fn an_http2_connection_is_told_how_many_requests_it_may_have_open() {
     let server = Server::start_with_tls().await;
-    let verifier = wtransport::tls::client::ServerHashVerification::new([server.certificate_hash.into()]);
-    let roots = Arc::new(rustls::RootCertStore::empty());
-    let mut tls = wtransport::tls::client::build_default_tls_config(roots, Some(Arc::new(verifier)));
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(server.http).await.unwrap();
-    let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
-    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+    let mut stream = server.http2_stream().await;
     // The preface and empty settings; the answer begins with the server's own settings: six bytes each, the first two its name.
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     let mut head = [0; 9];

@@ -6,7 +6,6 @@ mod support;
 use axum::body::Body;
 use axum::http::{Request, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::sync::Arc;
 use support::{Server, Told};
 use tidings_adapters::carrier::{CarrierEnd, StreamKind};
 use tidings_client::{ClientError, Transport};
@@ -30,13 +29,7 @@ async fn a_websocket_works_under_tls() {
 #[tokio::test]
 async fn http2_is_spoken_where_tls_agreed_upon_it() {
     let server = Server::start_with_tls().await;
-    let verifier = wtransport::tls::client::ServerHashVerification::new([server.certificate_hash.into()]);
-    let roots = Arc::new(rustls::RootCertStore::empty());
-    let mut tls = wtransport::tls::client::build_default_tls_config(roots, Some(Arc::new(verifier)));
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    let stream = TcpStream::connect(server.http).await.unwrap();
-    let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
-    let stream = tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+    let stream = server.http2_stream().await;
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     let driven = tokio::spawn(connection);

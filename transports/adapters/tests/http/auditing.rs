@@ -36,7 +36,7 @@ async fn a_state_is_one_text_in_parts_and_a_replay_one_value() {
     assert_eq!(answer.json(), json!({"verified": true}));
     let asked = fake.audited.lock().pop().unwrap();
     assert!(matches!(asked, AuditQuestion::Replay(wanted) if !wanted.state && wanted.after.is_none()));
-    let platform = "root/root/super_admin";
+    let platform = "platform/ruth/super_admin";
     call(&fake, platform, "GET", "/v1/audit/verify?tenant=acme", None).await;
     let asked = fake.audited.lock().pop().unwrap();
     assert!(matches!(asked, AuditQuestion::Verify(Scope::Tenant(tenant)) if tenant == "acme"));

@@ -10,7 +10,7 @@ use tidings_engine::item::{Filter, Mark};
 use tidings_wire::{InboxName, PageQuery};
 
 const PAGE: &str = "/v1/inbox/notifications";
-const ADMIN: &str = "acme/root/tenant_admin";
+const ADMIN: &str = "acme/ruth/tenant_admin";
 
 fn asked_page(fake: &Fake) -> (InboxName, PageQuery) {
     match fake.asked.lock().pop() {

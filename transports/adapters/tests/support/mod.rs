@@ -24,8 +24,10 @@ use tidings_client::{Connector, Trust};
 use tidings_engine::ids::Time;
 use tidings_engine::limits::Limits;
 use tidings_wire::Hello;
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
+use tokio_rustls::client::TlsStream;
 
 pub const FOREIGN: &str = "https://foreign.example";
 
@@ -300,6 +302,17 @@ impl Server {
 
     pub fn webtransport_url(&self) -> String {
         format!("https://{}{}", self.quic, tidings_adapters::webtransport::PATH)
+    }
+
+    /// A TLS stream upon which both sides agreed to speak HTTP/2; nothing was said yet.
+    pub async fn http2_stream(&self) -> TlsStream<TcpStream> {
+        let verifier = wtransport::tls::client::ServerHashVerification::new([self.certificate_hash.into()]);
+        let roots = Arc::new(rustls::RootCertStore::empty());
+        let mut tls = wtransport::tls::client::build_default_tls_config(roots, Some(Arc::new(verifier)));
+        tls.alpn_protocols = vec![b"h2".to_vec()];
+        let stream = TcpStream::connect(self.http).await.unwrap();
+        let name = rustls_pki_types::ServerName::try_from("localhost").unwrap();
+        tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap()
     }
 
     pub fn connector(&self) -> Connector {
