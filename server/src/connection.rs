@@ -229,13 +229,17 @@ impl Driven {
             Output::CatchUp { inbox, from: since } => {
                 server.inbox.send(Work::CatchUp { connection: Arc::clone(connection), inbox, since });
             }
-            Output::Command { id, stream, request } => match server.admission.lock().charge(&request, now) {
-                Ok(()) => self.command(id, stream, *request, now),
-                Err(rejection) => {
-                    let result = Err(rejection);
-                    connection.session.lock().handle(Input::Replied { id, stream, result }, now);
+            Output::Command { id, stream, request } => {
+                // Its own statement: whoever else asks for a place does not wait until the command is on its way.
+                let charged = server.admission.lock().charge(&request, now);
+                match charged {
+                    Ok(()) => self.command(id, stream, *request, now),
+                    Err(rejection) => {
+                        let result = Err(rejection);
+                        connection.session.lock().handle(Input::Replied { id, stream, result }, now);
+                    }
                 }
-            },
+            }
             Output::Fetch { id, stream, inbox, page } => self.fetch(id, stream, inbox, page, now),
             Output::Delivered { grant, up_to } => {
                 server.inbox.send(Work::Delivered { server: Arc::downgrade(server), grant, up_to });
