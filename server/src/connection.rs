@@ -218,6 +218,9 @@ impl Driven {
             Output::Fetch { id, stream, .. } if let Err(rejection) = self.charge_query(now) => {
                 connection.session.lock().handle(Input::Fetched { id, stream, result: Err(rejection) }, now);
             }
+            Output::Command { id, stream, request } if let Err(rejection) = self.charge(&request, now) => {
+                connection.session.lock().handle(Input::Replied { id, stream, result: Err(rejection) }, now);
+            }
             Output::Subscribe { inbox: InboxName::Audit, from } => auditing::follow(Arc::clone(connection), from),
             Output::CatchUp { inbox: InboxName::Audit, from } => auditing::catch_up(Arc::clone(connection), from),
             Output::Subscribe { inbox, from } => {
@@ -229,17 +232,7 @@ impl Driven {
             Output::CatchUp { inbox, from: since } => {
                 server.inbox.send(Work::CatchUp { connection: Arc::clone(connection), inbox, since });
             }
-            Output::Command { id, stream, request } => {
-                // Its own statement: whoever else asks for a place does not wait until the command is on its way.
-                let charged = server.admission.lock().charge(&request, now);
-                match charged {
-                    Ok(()) => self.command(id, stream, *request, now),
-                    Err(rejection) => {
-                        let result = Err(rejection);
-                        connection.session.lock().handle(Input::Replied { id, stream, result }, now);
-                    }
-                }
-            }
+            Output::Command { id, stream, request } => self.command(id, stream, *request, now),
             Output::Fetch { id, stream, inbox, page } => self.fetch(id, stream, inbox, page, now),
             Output::Delivered { grant, up_to } => {
                 server.inbox.send(Work::Delivered { server: Arc::downgrade(server), grant, up_to });
@@ -256,6 +249,11 @@ impl Driven {
                 server.security.session(&connection.who(), &event, now);
             }
         }
+    }
+
+    /// Counts a command for the session's user or tenant. The lock of all places is let go of before anything comes of it.
+    fn charge(&self, request: &Request, now: Time) -> Result<(), Rejection> {
+        self.0.server.admission.lock().charge(request, now)
     }
 
     /// Counts a page or subscription for the session's user.

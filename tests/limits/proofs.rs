@@ -15,7 +15,7 @@ const FLOW: &str = "engine/src/session/tests/flow.rs";
 const IDEMPOTENCY: &str = "engine/src/state/idempotency.rs";
 const TICKETS: &str = "engine/src/tickets.rs";
 const TOKEN: &str = "engine/src/token/tests.rs";
-const HTTP: &str = "transports/adapters/src/http/tests/errors.rs";
+const HTTP: &str = "transports/adapters/tests/http/errors.rs";
 const CARRIERS: &str = "transports/adapters/tests/carriers.rs";
 const TCP: &str = "transports/adapters/tests/http_limits.rs";
 
@@ -55,7 +55,7 @@ const PROOFS: &[(&[Limit], Proof)] = &[
     (&[Limit::PageBytesMax], ("projections/tests/rendering.rs", "a_page_ends_at_its_bytes_and_goes_on_after_them")),
     (
         &[Limit::CountFiltersMax],
-        ("transports/adapters/src/http/tests/inbox.rs", "a_filter_that_is_not_understood_is_named_and_counts_nothing"),
+        ("transports/adapters/tests/http/inbox.rs", "a_filter_that_is_not_understood_is_named_and_counts_nothing"),
     ),
     (
         &[Limit::AuditEventsMax],
